@@ -1,0 +1,1 @@
+"""Lintas: stores, plugins and sales channels of a merchant, linked by SKU."""

@@ -1,0 +1,110 @@
+"""The environment as typed settings.  A missing, default or weak value stops the start and says how to mend it."""
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+WEAK_SECRETS = {"changeme", "secret", "development", "dev", "password"}
+
+
+class Misconfigured(Exception):
+    """The environment does not allow a start.  Each line of the text names a variable and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the house needs to know of its surroundings.
+
+    `sealing_keys` are base64 texts of 32 bytes, newest first.  `allowed_hosts` are the remote hosts that a typed
+    endpoint may name besides each integration's own.  `proxies` counts the trusted hops in front of the web process.
+    """
+
+    env: str
+    portal_url: str
+    secret_key: str = field(repr=False)
+    sealing_keys: tuple[str, ...] = field(repr=False)
+    database_url: str = field(repr=False)
+    owner_database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    mail_url: str = field(repr=False, default="")
+    sandbox_url: str = ""
+    allowed_hosts: frozenset[str] = frozenset()
+    proxies: int = 0
+    log_level: str = "INFO"
+    quick_hashing: bool = False
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the portal over TLS."""
+        return self.portal_url.startswith("https://")
+
+    @property
+    def demo(self) -> bool:
+        """Whether the demo sign-ins exist: only beside a sandbox, never in production."""
+        return bool(self.sandbox_url) and self.env != "production"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """Read the environment.  Raises Misconfigured with every fault at once."""
+        said = os.environ if env is None else env
+        settings = cls(
+            env=said.get("PORTAL_ENV", "production"),
+            portal_url=said.get("PORTAL_URL", "").rstrip("/"),
+            secret_key=said.get("PORTAL_SECRET_KEY", ""),
+            sealing_keys=tuple(said.get("PORTAL_SEALING_KEYS", "").replace(",", " ").split()),
+            database_url=_psycopg(said.get("PORTAL_DATABASE_URL", "")),
+            owner_database_url=_psycopg(said.get("PORTAL_OWNER_DATABASE_URL", "")),
+            redis_url=said.get("PORTAL_REDIS_URL", ""),
+            mail_url=said.get("PORTAL_MAIL_URL", ""),
+            sandbox_url=said.get("PORTAL_SANDBOX_URL", "").rstrip("/"),
+            allowed_hosts=frozenset(said.get("PORTAL_ALLOWED_HOSTS", "").lower().replace(",", " ").split()),
+            proxies=int(said.get("PORTAL_PROXIES") or 0),
+            log_level=said.get("PORTAL_LOG_LEVEL", "info").upper(),
+        )
+        if faults := settings.faults():
+            raise Misconfigured("\n".join(faults))
+        return settings
+
+    def faults(self) -> list[str]:
+        """What forbids a start with these settings; empty when nothing does."""
+        found = []
+        if not urlsplit(self.portal_url).hostname:
+            found.append(
+                "PORTAL_URL: set the address under which browsers reach the portal, e.g. https://lintas.example"
+            )
+        if len(self.secret_key) < 32 or self.secret_key.lower() in WEAK_SECRETS:
+            found.append("PORTAL_SECRET_KEY: set at least 32 random characters")
+        if not self.sealing_keys or not all(_is_key(each) for each in self.sealing_keys):
+            found.append("PORTAL_SEALING_KEYS: set one or more keys of 32 random bytes in base64, newest first")
+        found += [f"{name}: set it" for name, value in self._addresses() if not value]
+        if self.env == "production":
+            found += self._production_faults()
+        return found
+
+    def _addresses(self) -> list[tuple[str, str]]:
+        return [("PORTAL_DATABASE_URL", self.database_url), ("PORTAL_REDIS_URL", self.redis_url)]
+
+    def _production_faults(self) -> list[str]:
+        found = []
+        if not self.secure:
+            found.append("PORTAL_URL: production needs an https address")
+        if self.sandbox_url:
+            found.append("PORTAL_SANDBOX_URL: production runs without the sandbox; unset it")
+        return found
+
+
+def _psycopg(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == 32
+    except (binascii.Error, ValueError):
+        return False

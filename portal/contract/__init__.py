@@ -1,0 +1,1 @@
+"""What an integration is made of.  Pure: no framework, no database, no queue."""

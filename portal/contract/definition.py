@@ -1,0 +1,171 @@
+"""The form that an integration's folder fills in.  What is filled in is what it can do."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from portal.contract.errors import Cause, Refused, RemoteError
+from portal.contract.http import Account, ApiClient
+from portal.contract.records import Page, Record, Shop, Tokens, Verdict
+from portal.contract.words import Text
+
+
+class Kind(StrEnum):
+    """What a connection of this integration is on screen."""
+
+    MARKETPLACE = "marketplace"
+    FULFILMENT = "fulfilment"
+
+
+class Resource(StrEnum):
+    """What can be pulled."""
+
+    PRODUCTS = "products"
+
+
+class Entry(StrEnum):
+    """How a setting or option is entered."""
+
+    TEXT = "text"
+    CODE = "code"
+    SECRET = "secret"  # noqa: S105 - the name of a kind of field, not a secret.
+    ADDRESS = "address"
+    CHOICE = "choice"
+    SWITCH = "switch"
+    NUMBER = "number"
+    MOMENT = "moment"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One value that the merchant types, in the order and words of the remote's own page.
+
+    An ADDRESS offers its `choices`, the integration's known gateways, and takes another only when the operator allows
+    its host.
+    `advanced` settings stand folded below the others.
+    """
+
+    key: str
+    label: Text
+    help: Text | None = None
+    entry: Entry = Entry.TEXT
+    required: bool = True
+    pattern: str | None = None
+    pattern_says: Text | None = None
+    choices: Mapping[str, Text] = field(default_factory=dict)
+    default: str = ""
+    advanced: bool = False
+
+    @property
+    def secret(self) -> bool:
+        """Whether the value is write-only after saving."""
+        return self.entry is Entry.SECRET
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One switch, number or moment that says how the house deals with the remote.
+
+    `key` is a field of `portal.contract.options.Options` or, for what only this remote knows, of its own.
+    `needs` names the switch that must be on before this option means anything.
+    """
+
+    key: str
+    label: Text
+    help: Text | None = None
+    entry: Entry = Entry.SWITCH
+    default: bool | int | str | None = None
+    choices: Mapping[str, Text] = field(default_factory=dict)
+    needs: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of the guide that stands before the form.
+
+    `copies` names a value that the page offers to copy ("callback_url").  `confirm` makes the step a tick that the
+    merchant sets before going on.  `link` leads to the remote's own page.
+    """
+
+    title: Text
+    text: Text | None = None
+    link: str | None = None
+    copies: str | None = None
+    confirm: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """How the merchant lets us in at the remote (OAuth 2 authorisation code).
+
+    `authorise(account, redirect_uri, state)` is the address of the consent page, `take(client, code, redirect_uri)`
+    changes the code into tokens, `renew(client, tokens)` renews them.  `renew_before` is how long before the expiry
+    that is done.  `needed(settings)` is False where the saved settings work without it.  `refused(query)` is what a
+    callback without a usable code means.
+    """
+
+    authorise: Callable[[Account, str, str], str]
+    take: Callable[[Any, str, str], Tokens]
+    renew: Callable[[Any, Tokens], Tokens]
+    renew_before: timedelta
+    needed: Callable[[Mapping[str, str]], bool] = lambda settings: True
+    refused: Callable[[Mapping[str, str]], RemoteError] = lambda query: Refused(Cause.GRANT_REFUSED)
+    may: tuple[Text, ...] = ()
+    may_not: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pull:
+    """How one resource comes in.
+
+    `pages(client, since, cursor)` yields pages from `cursor` on (None: from the beginning); with `since` it asks only
+    for what changed after that moment, which it can only where `incremental` is True.  `read(raw)` turns one item into
+    a record or raises BadRecord.
+    """
+
+    pages: Callable[[Any, datetime | None, str | None], Iterator[Page]]
+    read: Callable[[Mapping[str, Any]], Record]
+    incremental: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """What the remote allows one app key: `rate` calls a second, at most `burst` at once; `at_once` calls in flight."""
+
+    rate: float
+    burst: int = 1
+    at_once: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Integration:
+    """One remote: what it is called, what it asks of the merchant, how to speak with it.
+
+    `hosts` are the live addresses by use ("gateway", "oauth"); the sandbox answers under the same paths at another
+    origin.  `app_key` names the setting by which the remote counts calls.  `audits` says what the remote's audit words
+    mean; a merchant may correct it for one connection.  `closed` is the sentence for a remote that is no more.
+    """
+
+    key: str
+    name: str
+    kind: Kind
+    tile: str
+    summary: Text
+    settings: tuple[Setting, ...]
+    options: tuple[Option, ...]
+    hosts: Mapping[str, str]
+    app_key: str
+    client: type[ApiClient]
+    check: Callable[[Any], Shop]
+    pulls: Mapping[Resource, Pull]
+    pace: Pace
+    sandbox: Callable[..., Any]
+    currency: str
+    locale: str = "en"
+    guide: tuple[Step, ...] = ()
+    grant: Grant | None = None
+    audits: Mapping[str, Verdict] = field(default_factory=dict)
+    search_words: tuple[str, ...] = ()
+    closed: Text | None = None

@@ -1,0 +1,41 @@
+"""The options whose meaning the whole house knows, whichever remote offers them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """A connection's options as the flows read them.
+
+    `max_level` None means no cap and 0 shows nothing; `buffer` None means none.  `import_orders_from` is None for "from
+    the moment of turning on".
+    """
+
+    import_products: bool = True
+    auto_link: bool = True
+    import_orders: bool = True
+    export: bool = False
+    use_channel_names: bool = False
+    max_level: int | None = None
+    buffer: int | None = None
+    auto_merge: bool = False
+    import_orders_from: datetime | None = None
+
+    @classmethod
+    def read(cls, saved: Mapping[str, Any]) -> Self:
+        """From the saved mapping; what is not named there keeps its default, what is unknown here is left out."""
+        known = {each.name for each in fields(cls)}
+        values = {key: value for key, value in saved.items() if key in known}
+        moment = values.get("import_orders_from")
+        if isinstance(moment, str):
+            values["import_orders_from"] = datetime.fromisoformat(moment)
+        return cls(**values)
+
+
+def shown(available: int, buffer: int | None, max_level: int | None) -> int:
+    """What a channel displays: the available number less the buffer, never below 0, never above the cap."""
+    level = max(0, available - (buffer or 0))
+    return level if max_level is None else min(max_level, level)

@@ -1,0 +1,283 @@
+"""Many linking decisions at once: previewed, carried out in pieces, undone as one."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.flows import audit, linking, work
+from portal.flows.audit import By
+from portal.flows.work import Again, Claim, Outcome
+from portal.kit.clock import now
+from portal.kit.db import db, whose
+from portal.kit.errors import Refusal
+from portal.kit.ids import new_id
+from portal.kit.text import near
+from portal.models import LinkBatch, LinkState, Listing
+
+PIECE = 1_000
+AT_ONCE = 500
+SAMPLE = 10
+
+# What each verb may be said of.
+OF: dict[str, tuple[LinkState, ...]] = {
+    "create": (LinkState.NEW,),
+    "confirm": (LinkState.MATCHED, LinkState.NEAR, LinkState.REISSUED),
+    "leave_out": (
+        LinkState.NEW,
+        LinkState.MATCHED,
+        LinkState.NEAR,
+        LinkState.REISSUED,
+        LinkState.AMBIGUOUS,
+        LinkState.DUPLICATE,
+        LinkState.EMPTY,
+    ),
+    "take_back": (LinkState.LEFT_OUT,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which listings are meant: the ticked ones, or all that a state, a connection and a search name."""
+
+    state: str
+    connection_id: uuid.UUID | None = None
+    search: str = ""
+    ids: Sequence[uuid.UUID] = field(default_factory=tuple)
+
+    def saved(self) -> dict[str, Any]:
+        """As kept with the batch."""
+        return {
+            "state": self.state,
+            "connection": str(self.connection_id) if self.connection_id else None,
+            "search": self.search,
+            "ids": [str(each) for each in self.ids],
+        }
+
+    @classmethod
+    def of(cls, saved: Mapping[str, Any]) -> "Choice":
+        """From a kept batch."""
+        connection = saved.get("connection")
+        return cls(
+            saved["state"],
+            uuid.UUID(connection) if connection else None,
+            saved.get("search", ""),
+            tuple(uuid.UUID(each) for each in saved.get("ids", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a verb would do: to how many listings, with how many new products, for instance to these."""
+
+    listings: int
+    products: int
+    sample: Sequence[Listing]
+
+
+def chosen(choice: Choice) -> list[sa.ColumnElement[bool]]:
+    """The conditions that pick the listings of a choice; the merchant is among them."""
+    wanted: list[sa.ColumnElement[bool]] = [
+        Listing.merchant_id == whose(),
+        Listing.link_state == choice.state,
+        Listing.missing_since.is_(None),
+    ]
+    if choice.connection_id:
+        wanted.append(Listing.connection_id == choice.connection_id)
+    if choice.ids:
+        wanted.append(Listing.id.in_(choice.ids))
+    if choice.search:
+        wanted.append(search(choice.search))
+    return wanted
+
+
+def search(words: str) -> sa.ColumnElement[bool]:
+    """Listings by SKU (exact or beginning), remote id (exact), near twin, or words of the title."""
+    twin = near(words)
+    return sa.or_(
+        Listing.sku == words,
+        sa.and_(sa.literal(bool(twin)), Listing.sku_near.startswith(twin, autoescape=True)),
+        Listing.remote_id == words,
+        Listing.title.icontains(words, autoescape=True),
+    )
+
+
+def preview(verb: str, choice: Choice) -> Preview:
+    """What would happen.  Raises Refusal where the verb does not fit the state."""
+    _check(verb, choice)
+    wanted = chosen(choice)
+    numbers = sa.select(sa.func.count(), sa.func.count(sa.distinct(Listing.sku))).where(*wanted)
+    listings, products = db.session.execute(numbers).one()
+    sample = db.session.scalars(sa.select(Listing).where(*wanted).order_by(Listing.id).limit(SAMPLE)).all()
+    return Preview(listings, products if verb == "create" else 0, sample)
+
+
+def _check(verb: str, choice: Choice) -> None:
+    if verb not in OF or choice.state not in {each.value for each in OF[verb]}:
+        raise Refusal("verb_does_not_fit", verb=verb, state=choice.state)
+
+
+def begin(verb: str, choice: Choice, by: By) -> LinkBatch:
+    """Start a batch: a small one is carried out at once, a large one by a worker."""
+    found = preview(verb, choice)
+    batch = LinkBatch(
+        merchant_id=whose(),
+        id=new_id(),
+        connection_id=choice.connection_id,
+        verb=verb,
+        chosen=choice.saved(),
+        made_by=by.name,
+    )
+    db.session.add(batch)
+    audit.note(by, f"batch_{verb}", "link_batch", batch.id, after={"listings": found.listings, "state": choice.state})
+    db.session.flush()  # The work below names the batch.
+    if found.listings <= AT_ONCE:
+        _carry_out_piece(batch)
+        batch.state = "done"
+    else:
+        work.add("link_batch", work.house_lane(whose()), str(batch.id), {"batch": str(batch.id)}, asked_by=by.name)
+    db.session.commit()
+    return batch
+
+
+def carry_out(claimed: Claim) -> Outcome:
+    """Work: the next piece of a batch, or of its undoing."""
+    query = sa.select(LinkBatch).where(
+        LinkBatch.merchant_id == whose(), LinkBatch.id == uuid.UUID(claimed.body["batch"])
+    )
+    batch = db.session.scalars(query.with_for_update()).one()
+    if batch.state in {"done", "undone"}:
+        return None
+    undoing = batch.state == "undoing"
+    if not undoing:
+        batch.state = "running"
+    touched = _undo_piece(batch) if undoing else _carry_out_piece(batch)
+    if touched:
+        return Again()
+    batch.state = "undone" if undoing else "done"
+    return None
+
+
+def undo(batch: LinkBatch, by: By) -> None:
+    """Take a whole batch back.  Raises Refusal where it was taken back already or still runs."""
+    query = sa.select(LinkBatch).where(LinkBatch.merchant_id == whose(), LinkBatch.id == batch.id).with_for_update()
+    row = db.session.scalars(query.execution_options(populate_existing=True)).one()
+    if row.state != "done":
+        raise Refusal("batch_not_done")
+    row.undone_at = now()
+    audit.note(by, "batch_undone", "link_batch", row.id, before={"listings": row.listings, "products": row.products})
+    if row.listings <= AT_ONCE:
+        _undo_piece(row)
+        row.state = "undone"
+    else:
+        row.state = "undoing"
+        work.add("link_batch", work.house_lane(whose()), str(row.id), {"batch": str(row.id)}, asked_by=by.name)
+    db.session.commit()
+
+
+CREATE = sa.text(
+    """
+    insert into product (merchant_id, id, sku, sku_near, title, barcode, image, batch_id, created_at)
+    select distinct on (l.sku) l.merchant_id, cast(m.product as uuid), l.sku, l.sku_near,
+        l.title, l.barcode, l.image, :batch, :moment
+    from listing l join unnest(cast(:ids as uuid[]), cast(:products as uuid[])) as m(id, product) on m.id = l.id
+    where l.merchant_id = :merchant order by l.sku, l.id
+    on conflict (merchant_id, sku) do nothing
+    """
+)
+LINK = sa.text(
+    """
+    update listing l set product_id = p.id, link_state = 'linked', link_how = :how, linked_at = :moment,
+        linked_sku = l.sku, linked_by = :by, batch_id = :batch
+    from product p
+    where l.merchant_id = :merchant and l.id = any(cast(:ids as uuid[])) and p.merchant_id = :merchant
+        and l.product_id is null and case when :exact then p.sku = l.sku else p.sku_near = l.sku_near end
+    """
+)
+LEAVE_OUT = sa.text(
+    """
+    update listing set link_state = 'left_out', batch_id = :batch
+    where merchant_id = :merchant and id = any(cast(:ids as uuid[])) and product_id is null
+    """
+)
+TAKE_BACK = sa.text(
+    """
+    update listing set link_state = 'new', batch_id = :batch
+    where merchant_id = :merchant and id = any(cast(:ids as uuid[])) and product_id is null
+    """
+)
+
+
+def _carry_out_piece(batch: LinkBatch) -> int:
+    choice = Choice.of(batch.chosen)
+    query = sa.select(Listing.id, Listing.sku_near).where(*chosen(choice)).order_by(Listing.id).limit(PIECE)
+    rows = db.session.execute(query.with_for_update(skip_locked=True)).all()
+    if not rows:
+        return 0
+    ids = [row.id for row in rows]
+    values = {"merchant": whose(), "ids": ids, "batch": batch.id, "moment": now(), "by": batch.made_by}
+    if batch.verb == "create":
+        products = [new_id() for _ in ids]
+        made = db.session.execute(CREATE, {**values, "products": products})
+        batch.products += made.rowcount  # type: ignore[attr-defined]  # An INSERT gives a cursor result.
+        db.session.execute(LINK, {**values, "how": "hand", "exact": True})
+    elif batch.verb == "confirm":
+        exact = choice.state != LinkState.NEAR
+        db.session.execute(LINK, {**values, "how": "suggestion", "exact": exact})
+        linking.free_replaced(ids)
+    else:
+        db.session.execute(LEAVE_OUT if batch.verb == "leave_out" else TAKE_BACK, values)
+    batch.listings += len(ids)
+    db.session.flush()  # The decision table counts what the statements above wrote.
+    linking.settle({row.sku_near for row in rows} - {""}, final=True)
+    if batch.verb == "take_back":
+        linking.settle_empty(ids)
+    return len(ids)
+
+
+UNDO_PRODUCTS = sa.text(
+    """
+    with made as (
+        select p.id from product p
+        where p.merchant_id = :merchant and p.batch_id = :batch and p.sku_near = any(cast(:nears as text[]))
+            and not exists (select 1 from listing l where l.merchant_id = :merchant and l.product_id = p.id
+                and l.link_how <> 'sku' and l.batch_id is distinct from :batch)
+    ), freed as (
+        update listing l set product_id = null, link_how = null, linked_at = null, linked_sku = null, linked_by = '',
+            link_state = 'new', batch_id = null
+        from made where l.merchant_id = :merchant and l.product_id = made.id
+        returning l.id
+    )
+    select made.id from made
+    """
+)
+
+
+def _undo_piece(batch: LinkBatch) -> int:
+    query = sa.select(Listing.id, Listing.sku_near).where(Listing.merchant_id == whose(), Listing.batch_id == batch.id)
+    rows = db.session.execute(query.order_by(Listing.id).limit(PIECE).with_for_update()).all()
+    if not rows:
+        return 0
+    nears = [row.sku_near for row in rows]
+    values = {"merchant": whose(), "batch": batch.id, "nears": nears}
+    made = list(db.session.execute(UNDO_PRODUCTS, values).scalars())
+    db.session.execute(
+        sa.text(
+            """
+            update listing set product_id = null, link_how = null, linked_at = null, linked_sku = null, linked_by = '',
+                link_state = 'new', batch_id = null
+            where merchant_id = :merchant and batch_id = :batch and id = any(cast(:ids as uuid[]))
+            """
+        ),
+        {**values, "ids": [row.id for row in rows]},
+    )
+    if made:
+        db.session.execute(
+            sa.text("delete from product where merchant_id = :merchant and id = any(cast(:made as uuid[]))"),
+            {**values, "made": made},
+        )
+    linking.settle(set(nears) - {""}, final=True)
+    linking.settle_empty([row.id for row in rows])
+    return len(rows)

@@ -1,0 +1,330 @@
+"""Connections from draft to active: install, save, test, turn on and off, pause, remove."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from portal import integrations
+from portal.contract.definition import Integration, Kind, Resource
+from portal.contract.errors import Cause, RemoteError, Unauthorised
+from portal.contract.records import Shop, Verdict
+from portal.flows import audit, grants, lines, notices, secrets, sync, trouble, work
+from portal.flows.audit import By
+from portal.flows.work import Claim, Dead, Outcome
+from portal.kit import logo
+from portal.kit.clock import now
+from portal.kit.db import db, whose
+from portal.kit.errors import Refusal
+from portal.kit.ids import new_id
+from portal.models import Connection, ConnectionState, Logo, Store
+from portal.models.work import work_key
+
+FIRST_CHECK = timedelta(minutes=5)
+
+
+def find(connection_id: uuid.UUID) -> Connection:
+    """One connection of the merchant of the moment."""
+    return db.session.get_one(Connection, (whose(), connection_id))
+
+
+def install(store: Store, key: str, by: By) -> Connection:
+    """A draft of a connection; nothing is contacted.  Raises Refusal."""
+    if key not in integrations.all_integrations():
+        raise Refusal("unknown_integration", "integration")
+    one = integrations.get(key)
+    connection = Connection(
+        merchant_id=whose(),
+        id=new_id(),
+        store_id=store.id,
+        integration=one.key,
+        kind=one.kind.value,
+        name=_free_name(store.id, one.name),
+        settings={},
+        options={each.key: each.default for each in one.options},
+    )
+    db.session.add(connection)
+    audit.note(by, "connection_added", "connection", connection.id, name=connection.name, store_id=store.id)
+    _commit()
+    return connection
+
+
+def _free_name(store_id: uuid.UUID, wanted: str) -> str:
+    query = sa.select(Connection.name).where(Connection.merchant_id == whose(), Connection.store_id == store_id)
+    taken = {name.lower() for name in db.session.scalars(query)}
+    names = [wanted, *(f"{wanted} {number}" for number in range(2, len(taken) + 3))]
+    return next(each for each in names if each.lower() not in taken)
+
+
+def confirm(connection: Connection, step: str, by: By) -> None:
+    """Keep a tick of the guide: who set it and when."""
+    connection.confirmed = {**connection.confirmed, step: {"by": by.name, "at": now().isoformat()}}
+    db.session.commit()
+
+
+def save_settings(
+    connection: Connection, name: str, values: Mapping[str, str], by: By, *, picture: bytes | None = None
+) -> None:
+    """Save what the merchant typed; an empty secret keeps the saved one.  Contacts nobody.  Raises Refusal."""
+    one = integrations.get(connection.integration)
+    plain, sealed = _sorted_values(one, values)
+    before = {"name": connection.name, **connection.settings}
+    connection.name = name.strip()
+    connection.settings = {**connection.settings, **plain}
+    for field, text in sealed.items():
+        secrets.keep(connection, field, text, by.name)
+    if picture:
+        connection.logo_id = _keep_logo(picture)
+    if connection.state is ConnectionState.DRAFT:
+        connection.move(ConnectionState.SAVED)
+    if sealed or _app_changed(one, before, plain):
+        _start_anew(connection)
+    after = {
+        "name": connection.name,
+        **connection.settings,
+        **{f: f"fingerprint {audit.fingerprint(t)}" for f, t in sealed.items()},
+    }
+    audit.note(
+        by,
+        "settings_saved",
+        "connection",
+        connection.id,
+        name=connection.name,
+        store_id=connection.store_id,
+        before=before,
+        after=after,
+    )
+    _commit()
+
+
+def _sorted_values(one: Integration, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Plain values and secrets apart.  Outer white space goes, nothing else is changed."""
+    plain: dict[str, str] = {}
+    sealed: dict[str, str] = {}
+    for each in one.settings:
+        text = (values.get(each.key) or "").strip()
+        if each.entry.value == "address" and text:
+            lines.check_endpoint(one, text)
+        if not each.secret:
+            plain[each.key] = text
+        elif text:
+            sealed[each.key] = text
+    return plain, sealed
+
+
+def _app_changed(one: Integration, before: Mapping[str, Any], plain: Mapping[str, str]) -> bool:
+    return any(before.get(key) not in {None, "", value} for key, value in plain.items() if key == one.app_key)
+
+
+def _start_anew(connection: Connection) -> None:
+    """New credentials: what the remote said of the old ones counts no longer."""
+    connection.checked_at = None
+    connection.shop_id = connection.shop_name = ""
+    notices.clear("connection", connection.id)
+    if connection.state in {ConnectionState.FAILED, ConnectionState.PAUSED}:
+        connection.move(ConnectionState.SAVED)
+        connection.trouble = connection.trouble_detail = ""
+
+
+def _keep_logo(picture: bytes) -> uuid.UUID:
+    try:
+        png = logo.redrawn(picture)
+    except logo.NotAPicture as why:
+        raise Refusal(f"logo_{why}", "logo", most=logo.LARGEST_UPLOAD // 1024) from None
+    row = Logo(merchant_id=whose(), id=new_id(), png=png, digest=audit.fingerprint(png.hex()))
+    db.session.add(row)
+    return row.id
+
+
+def test(connection: Connection, by: By) -> Shop:
+    """Ask the remote whether it accepts the credentials.  Raises Refused, Unauthorised, Busy or Garbled.
+
+    This is one of the two calls that a request may make; its time is bounded.
+    """
+    who = lines.account(connection)
+    one = integrations.get(connection.integration)
+    db.session.commit()  # No transaction stays open while the remote thinks.
+    with lines.open_client(connection, with_account=who, seconds=lines.IN_A_REQUEST) as client:
+        shop = one.check(client)
+    connection.checked_at, connection.shop_id, connection.shop_name = now(), shop.remote_id, shop.name
+    audit.note(by, "tested", "connection", connection.id, name=connection.name, store_id=connection.store_id)
+    db.session.commit()
+    return shop
+
+
+def save_options(connection: Connection, values: Mapping[str, Any], by: By) -> None:
+    """Save the options.  Turning the export on is not among them: see `portal.flows.exports`."""
+    one = integrations.get(connection.integration)
+    before = dict(connection.options)
+    known = {each.key for each in one.options}
+    connection.options = {**before, **{key: value for key, value in values.items() if key in known}}
+    if connection.options != before:
+        audit.note(
+            by,
+            "options_saved",
+            "connection",
+            connection.id,
+            name=connection.name,
+            store_id=connection.store_id,
+            before=before,
+            after=connection.options,
+        )
+    db.session.commit()
+
+
+def save_audits(connection: Connection, words: Mapping[str, str], by: By) -> None:
+    """Correct what the remote's audit words mean for this connection; the next run judges by them."""
+    before = dict(connection.audits)
+    connection.audits = {word.strip(): Verdict(meaning).value for word, meaning in words.items() if word.strip()}
+    audit.note(
+        by,
+        "audit_words_saved",
+        "connection",
+        connection.id,
+        name=connection.name,
+        before=before,
+        after=connection.audits,
+    )
+    notices.clear("connection", connection.id, "unknown_audit_word")
+    db.session.commit()
+
+
+def missing_steps(connection: Connection) -> list[str]:
+    """What still has to be done before the connection can be turned on, in the order of the wizard."""
+    one = integrations.get(connection.integration)
+    sealed = {each.field for each in secrets.saved(connection)}
+    needs_grant = one.grant is not None and one.grant.needed(connection.settings)
+    missing = []
+    if any(str(n) not in connection.confirmed for n, step in enumerate(one.guide) if step.confirm):
+        missing.append("guide")
+    if any(each.required and each.key not in sealed and not connection.settings.get(each.key) for each in one.settings):
+        missing.append("settings")
+    if needs_grant and "token.access" not in sealed:
+        missing.append("login")
+    return missing
+
+
+def turn_on(connection: Connection, by: By) -> None:
+    """Activate: the check and the first import run as work.  Raises Refusal with the step that is missing."""
+    if missing := missing_steps(connection):
+        raise Refusal("not_ready", step=missing[0])
+    if connection.is_active:
+        return
+    connection.move(ConnectionState.ACTIVATING)
+    connection.active_since = now()
+    connection.trouble = connection.trouble_detail = ""
+    connection.trouble_since = None
+    notices.clear("connection", connection.id)
+    work.add(
+        "activate",
+        lines.lane(connection),
+        work_key("activate", connection.id),
+        _body(connection),
+        priority=2,
+        asked_by=by.name,
+    )
+    audit.note(by, "turned_on", "connection", connection.id, name=connection.name, store_id=connection.store_id)
+    db.session.commit()
+
+
+def turn_off(connection: Connection, by: By) -> None:
+    """Stop everything that runs for the connection; nothing that was imported is lost."""
+    if connection.state in {ConnectionState.DRAFT, ConnectionState.SAVED}:
+        return
+    connection.move(ConnectionState.SAVED)
+    trouble.stop_work(connection)
+    sync.stop_all(connection, "turned_off")
+    audit.note(by, "turned_off", "connection", connection.id, name=connection.name, store_id=connection.store_id)
+    db.session.commit()
+
+
+def _body(connection: Connection) -> dict[str, str]:
+    return {"connection": str(connection.id)}
+
+
+def activate(claimed: Claim) -> Outcome:
+    """Work: check the credentials with the remote, then start what the options ask for."""
+    connection = find(uuid.UUID(claimed.body["connection"]))
+    if connection.state is not ConnectionState.ACTIVATING:
+        return None
+    one = integrations.get(connection.integration)
+    who = lines.account(connection)
+    db.session.commit()  # No transaction stays open while the remote thinks.
+    try:
+        with lines.open_client(connection, with_account=who) as client:
+            shop = one.check(client)
+    except RemoteError as why:
+        return _activation_failed(claimed, why)
+    work.hold(claimed)
+    connection.checked_at, connection.shop_id, connection.shop_name = now(), shop.remote_id, shop.name
+    connection.move(ConnectionState.ACTIVE)
+    if connection.known_options.import_products and Resource.PRODUCTS in one.pulls:
+        sync.start(connection, Resource.PRODUCTS, claimed.asked_by)
+    sync.plan(connection, Resource.PRODUCTS)
+    grants.plan_renewal(connection)
+    return None
+
+
+def _activation_failed(claimed: Claim, why: RemoteError) -> Outcome:
+    """A refusal ends the activation at once; a remote that does not answer gets five minutes."""
+    connection = find(uuid.UUID(claimed.body["connection"]))
+    patient = connection.active_since is not None and now() - connection.active_since < FIRST_CHECK
+    if isinstance(why, Unauthorised):
+        trouble.pause(connection, why)
+        return Dead(str(why))
+    again = work.after_failure(min(claimed.attempts, 4), str(why), why.after)
+    if patient and why.cause in {Cause.BUSY, Cause.UNREACHABLE, Cause.TIMEOUT, Cause.RATE_LIMITED, Cause.QUOTA_USED}:
+        return again
+    connection.move(ConnectionState.FAILED)
+    trouble.tell(connection, why)
+    return Dead(str(why))
+
+
+def remove(connection: Connection, by: By) -> None:
+    """Disconnect: destroy the secrets, the listings and their links.  Products stay.  Raises Refusal while it is on."""
+    if connection.is_active:
+        raise Refusal("turn_off_first")
+    trouble.stop_work(connection)
+    sync.stop_all(connection, "removed")
+    audit.note(
+        by, "connection_removed", "connection", connection.id, name=connection.name, store_id=connection.store_id
+    )
+    notices.clear("connection", connection.id)
+    db.session.execute(sa.delete(Connection).where(Connection.merchant_id == whose(), Connection.id == connection.id))
+    db.session.commit()
+
+
+def health(connection: Connection) -> str:
+    """One of ok, setting_up, running, off, needs_you: what a badge says."""
+    match connection.state:
+        case ConnectionState.DRAFT:
+            return "setting_up"
+        case ConnectionState.SAVED:
+            return "off"
+        case ConnectionState.ACTIVATING:
+            return "running"
+        case ConnectionState.ACTIVE:
+            return "ok"
+        case ConnectionState.FAILED | ConnectionState.PAUSED:
+            return "needs_you"
+
+
+def default_plugins() -> dict[uuid.UUID, str]:
+    """The name of the default plugin by store."""
+    query = sa.select(Connection.store_id, Connection.name).where(
+        Connection.merchant_id == whose(), Connection.is_default, Connection.kind == Kind.FULFILMENT.value
+    )
+    return {store_id: name for store_id, name in db.session.execute(query)}
+
+
+def _commit() -> None:
+    try:
+        db.session.commit()
+    except IntegrityError as why:
+        db.session.rollback()
+        if "one_connection_per_name" in str(why.orig):
+            raise Refusal("connection_name_taken", "name") from None
+        raise

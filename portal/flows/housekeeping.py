@@ -1,0 +1,39 @@
+"""What is forgotten after a while."""
+
+import uuid
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from portal.kit.clock import now
+from portal.kit.db import acting_for, db
+from portal.models import GrantAttempt, Work, WorkStatus
+
+DONE_WORK = timedelta(days=7)
+OLD_ATTEMPTS = timedelta(days=1)
+
+
+def forget_done_work() -> None:
+    """Remove finished work and stale consent trips, merchant by merchant, since no one sees them all."""
+    for merchant_id in _merchants():
+        with acting_for(merchant_id):
+            db.session.execute(
+                sa.delete(Work).where(
+                    Work.merchant_id == merchant_id, Work.status == WorkStatus.DONE, Work.ended_at < now() - DONE_WORK
+                )
+            )
+            db.session.execute(
+                sa.delete(GrantAttempt).where(
+                    GrantAttempt.merchant_id == merchant_id, GrantAttempt.made_at < now() - OLD_ATTEMPTS
+                )
+            )
+            db.session.commit()
+
+
+def _merchants() -> list[uuid.UUID]:
+    # The relay's role sees every merchant's work and nothing else, so whoever has finished work is found through it.
+    with db.engine.begin() as wire:
+        wire.execute(sa.text("set local role lintas_relay"))
+        return list(
+            wire.execute(sa.select(sa.distinct(Work.merchant_id)).where(Work.status == WorkStatus.DONE)).scalars()
+        )

@@ -1,0 +1,126 @@
+"""The way to a remote: addresses, credentials, the guard, the pace."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from portal import integrations
+from portal.contract.definition import Entry, Integration
+from portal.contract.errors import Busy, Cause
+from portal.contract.http import Account, ApiClient, Line
+from portal.contract.records import Tokens
+from portal.contract.wire import TOTAL_SECONDS, Wire
+from portal.flows import secrets
+from portal.flows.house import house
+from portal.kit import guard
+from portal.kit.clock import now
+from portal.kit.errors import Refusal
+from portal.kit.pace import Pacer, TooLong
+from portal.models import Connection
+
+IN_A_REQUEST = 10.0
+
+
+def addresses(one: Integration) -> dict[str, str]:
+    """Where the remote is: its own hosts, or the same paths at the sandbox where the house runs with one."""
+    sandbox = house().settings.sandbox_url
+    if not sandbox:
+        return dict(one.hosts)
+    return {use: f"{sandbox}/{one.key}{urlsplit(url).path}" for use, url in one.hosts.items()}
+
+
+def consent_origins() -> tuple[str, ...]:
+    """The origins of every remote's consent page, for the policy that says where forms may lead."""
+    found = [addresses(one).get("oauth") for one in integrations.all_integrations().values() if one.grant]
+    return tuple(dict.fromkeys(f"{urlsplit(each).scheme}://{urlsplit(each).netloc}" for each in found if each))
+
+
+def gateways(one: Integration) -> list[str]:
+    """The known addresses that a form offers for a typed endpoint: the sandbox's first, where there is one."""
+    live = one.hosts.get("gateway", "")
+    return list(dict.fromkeys(each for each in (addresses(one).get("gateway", ""), live) if each))
+
+
+def is_sandbox(connection: Connection) -> bool:
+    """Whether this connection speaks to the sandbox; decided by its address alone."""
+    sandbox = house().settings.sandbox_url
+    one = integrations.get(connection.integration)
+    typed = _typed_endpoint(one, connection.settings)
+    return bool(sandbox) and (typed or addresses(one).get("gateway", "")).startswith(sandbox + "/")
+
+
+def _typed_endpoint(one: Integration, settings: Mapping[str, Any]) -> str:
+    return next((str(settings.get(each.key) or "") for each in one.settings if each.entry is Entry.ADDRESS), "")
+
+
+def check_endpoint(one: Integration, url: str) -> None:
+    """Refuse a typed endpoint that is not on the list: the integration's own hosts, and those the operator allows."""
+    parts = urlsplit(url)
+    sandbox = urlsplit(house().settings.sandbox_url)
+    if sandbox.hostname and (parts.scheme, parts.netloc) == (sandbox.scheme, sandbox.netloc):
+        if parts.path.startswith(f"/{one.key}/"):
+            return
+        raise Refusal("endpoint_path", host=parts.netloc)
+    allowed = {urlsplit(each).hostname for each in one.hosts.values()} | house().settings.allowed_hosts
+    if parts.scheme != "https" or parts.username or parts.port not in {None, guard.HTTPS}:
+        raise Refusal("endpoint_form")
+    if (parts.hostname or "").lower() not in allowed:
+        raise Refusal("endpoint_host", host=parts.hostname or "", known=gateways(one))
+
+
+def account(connection: Connection, tokens: Tokens | None = None) -> Account:
+    """The account of a connection, its secrets opened."""
+    one = integrations.get(connection.integration)
+    opened = secrets.read(connection)
+    settings = {each.key: str(connection.settings.get(each.key) or opened.get(each.key) or "") for each in one.settings}
+    hosts = addresses(one)
+    if typed := _typed_endpoint(one, settings):
+        hosts["gateway"] = typed
+    if tokens is None and "token.access" in opened:
+        tokens = Tokens(opened["token.access"], opened.get("token.refresh", ""), connection.token_expires_at)
+    return Account(settings, hosts, tokens)
+
+
+def lane(connection: Connection) -> str:
+    """The lane of a connection's work: one app key at one remote, so that all who share the key share its pace."""
+    one = integrations.get(connection.integration)
+    key = str(connection.settings.get(one.app_key) or secrets.read(connection).get(one.app_key) or connection.id)
+    return f"{one.key}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+@contextmanager
+def open_client(
+    connection: Connection, *, with_account: Account | None = None, seconds: float = TOTAL_SECONDS
+) -> Iterator[ApiClient]:
+    """A client for a connection.  No transaction is to be open while it is used."""
+    one = integrations.get(connection.integration)
+    who = with_account or account(connection)
+    wire = Wire(guard.guarded_client(_named(), connections=one.pace.at_once), guard.within, seconds=seconds)
+    pacer = Pacer(house().redis, lane(connection), one.pace.rate, one.pace.burst, patience=seconds)
+    try:
+        yield one.client(who, Line(send=wire.send, wait=lambda: _wait(pacer), now=now, at_once=one.pace.at_once))
+    finally:
+        wire.close()
+
+
+def _wait(pacer: Pacer) -> None:
+    try:
+        pacer.wait()
+    except TooLong as why:
+        raise Busy(Cause.RATE_LIMITED, "our own share of the pace is used", after=why.seconds) from None
+
+
+def _named() -> set[tuple[str, int]]:
+    # The sandbox is the one remote on a private address, and only because the operator's own setting names it.
+    sandbox = urlsplit(house().settings.sandbox_url)
+    if not sandbox.hostname:
+        return set()
+    return {(sandbox.hostname, sandbox.port or (443 if sandbox.scheme == "https" else 80))}
+
+
+def with_tokens(who: Account, tokens: Tokens | None) -> Account:
+    """The same account with other tokens."""
+    return replace(who, tokens=tokens)

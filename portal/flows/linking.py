@@ -1,0 +1,300 @@
+"""Linking listings to products by SKU: the decision table, set-wise in the database, and the merchant's decisions."""
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+
+import sqlalchemy as sa
+
+from portal.flows import audit
+from portal.flows.audit import By
+from portal.kit.clock import now
+from portal.kit.db import db, whose
+from portal.kit.errors import Refusal
+from portal.kit.ids import new_id
+from portal.kit.text import near
+from portal.models import Connection, LinkHow, LinkState, Listing, Product
+
+# One row of the decision table per WHEN, from the strongest to the weakest.  What a person decided stays; a link that
+# exists is asked about, never dropped, when its SKU text changes; two live listings of one connection with the same SKU
+# are linked only on purpose.  `final` is true at the end of a run: until then a known listing may still turn out to be
+# gone at the remote, and its link must not fall to a twin that merely replaces it.
+SETTLE = sa.text(
+    """
+    with touched as (
+        select l.id, l.connection_id, l.sku, l.sku_near, l.passed, l.missing_since, l.link_state, l.product_id,
+            l.link_how, l.linked_sku,
+            count(*) filter (where l.passed and l.missing_since is null)
+                over (partition by l.connection_id, l.sku) as twins,
+            bool_or(l.missing_since is not null and l.product_id is not null)
+                over (partition by l.connection_id, l.sku) as widowed
+        from listing l
+        where l.merchant_id = :merchant and (cast(:connection as uuid) is null or l.connection_id = :connection)
+            and (l.sku_near = any(cast(:nears as text[])))
+        union all
+        select l.id, l.connection_id, l.sku, l.sku_near, l.passed, l.missing_since, l.link_state, l.product_id,
+            l.link_how, l.linked_sku, 1, false
+        from listing l
+        where l.merchant_id = :merchant and l.connection_id = :connection and l.sku_near = ''
+            and l.remote_id = any(cast(:emptied as text[]))
+    ), alike as (
+        select sku_near, count(*) as number from product
+        where merchant_id = :merchant and sku_near = any(cast(:nears as text[])) group by sku_near
+    ), decided as (
+        select t.*, p.id as exact, case
+            when t.link_state = 'left_out' then 'left_out'
+            when t.product_id is not null and t.linked_sku is distinct from t.sku then 'sku_changed'
+            when t.product_id is not null and (t.link_how <> 'sku' or t.twins <= 1 or not :final) then 'linked'
+            when not t.passed then 'waiting'
+            when t.sku_near = '' then 'empty'
+            when t.twins > 1 then 'duplicate'
+            when p.id is not null and t.widowed then 'reissued'
+            when p.id is not null and coalesce((c.options->>'auto_link')::boolean, true) then 'linked'
+            when p.id is not null then 'matched'
+            when a.number = 1 then 'near'
+            when a.number > 1 then 'ambiguous'
+            else 'new' end as state
+        from touched t
+        join connection c on c.merchant_id = :merchant and c.id = t.connection_id
+        left join product p on p.merchant_id = :merchant and p.sku = t.sku and t.sku_near <> ''
+        left join alike a on a.sku_near = t.sku_near
+        where t.missing_since is null
+    )
+    update listing l set
+        link_state = d.state,
+        product_id = case when d.state in ('linked', 'sku_changed') then coalesce(d.product_id, d.exact) end,
+        link_how = case when d.state in ('linked', 'sku_changed') then coalesce(d.link_how, 'sku') end,
+        linked_at = case when d.state in ('linked', 'sku_changed') then coalesce(l.linked_at, :moment) end,
+        linked_sku = case when d.state in ('linked', 'sku_changed') then coalesce(d.linked_sku, d.sku) end,
+        linked_by = case when d.state in ('linked', 'sku_changed') then l.linked_by else '' end,
+        batch_id = case when d.state in ('linked', 'sku_changed', 'left_out') then l.batch_id end
+    from decided d
+    where l.merchant_id = :merchant and l.id = d.id and l.link_state <> d.state
+    """
+)
+
+
+def settle(
+    nears: Collection[str],
+    *,
+    connection: Connection | None = None,
+    emptied: Sequence[str] = (),
+    final: bool = False,
+) -> None:
+    """Bring the listings whose SKU has one of these near twins to the state that the decision table gives them.
+
+    `connection` None settles every connection of the merchant.  `emptied` are remote ids of the connection whose SKU is
+    empty.  Writes only rows whose state differs; works in the open transaction.
+    """
+    if not nears and not emptied:
+        return
+    db.session.execute(
+        SETTLE,
+        {
+            "merchant": whose(),
+            "connection": connection.id if connection else None,
+            "nears": list(nears),
+            "emptied": list(emptied),
+            "final": final,
+            "moment": now(),
+        },
+    )
+
+
+GONE = sa.text(
+    """
+    update listing l set missing_since = :moment
+    where l.merchant_id = :merchant and l.connection_id = :connection and l.missing_since is null
+        and not exists (
+            select 1 from (
+                select unnest(remote_ids) as remote_id from run_page where merchant_id = :merchant and run_id = :run
+            ) seen where seen.remote_id = l.remote_id)
+    returning l.sku_near
+    """
+)
+
+
+def settle_run(connection: Connection, run_id: uuid.UUID, *, complete: bool) -> int:
+    """At the end of a run: mark what the remote no longer has, then judge doubles and replacements for good.
+
+    `complete` says that every item of the remote was seen.  Answers how many listings are newly missing.
+    """
+    values = {"merchant": whose(), "connection": connection.id, "run": run_id, "moment": now()}
+    gone = list(db.session.execute(GONE, values).scalars()) if complete else []
+    doubled = db.session.scalars(
+        sa.select(Listing.sku_near).where(
+            Listing.merchant_id == whose(),
+            Listing.connection_id == connection.id,
+            Listing.link_state.in_([LinkState.DUPLICATE, LinkState.REISSUED]),
+        )
+    )
+    settle({*gone, *doubled} - {""}, connection=connection, final=True)
+    return len(gone)
+
+
+def groups(connection_id: uuid.UUID) -> dict[str, int]:
+    """How many live listings of a connection stand in each state."""
+    rows = db.session.execute(
+        sa.select(Listing.link_state, sa.func.count())
+        .where(Listing.merchant_id == whose(), Listing.connection_id == connection_id, Listing.missing_since.is_(None))
+        .group_by(Listing.link_state)
+    )
+    return {state.value: number for state, number in rows}
+
+
+def suggestions(listings: Iterable[Listing]) -> dict[uuid.UUID, list[Product]]:
+    """For listings without a link, the products that could be meant: equal SKU first, then near twins."""
+    rows = [each for each in listings if each.sku_near]
+    found = db.session.scalars(
+        sa.select(Product)
+        .where(Product.merchant_id == whose(), Product.sku_near.in_({each.sku_near for each in rows}))
+        .order_by(Product.sku)
+    )
+    by_near: dict[str, list[Product]] = {}
+    for product in found:
+        by_near.setdefault(product.sku_near, []).append(product)
+    return {each.id: _equal_first(by_near.get(each.sku_near, []), each.sku) for each in rows}
+
+
+def _equal_first(products: list[Product], sku: str) -> list[Product]:
+    return sorted(products, key=lambda product: product.sku != sku)
+
+
+def _locked(listing_id: uuid.UUID) -> Listing:
+    query = sa.select(Listing).where(Listing.merchant_id == whose(), Listing.id == listing_id).with_for_update()
+    return db.session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def link(listing: Listing, product: Product, by: By, *, suggested: bool = False) -> None:
+    """Link a listing to a product by a person's decision; a link that another one replaces is noted.
+
+    Where the listing takes the place of one that is gone at the remote, that one gives up its link.
+    """
+    row = _locked(listing.id)
+    before = {"product": str(row.product_id) if row.product_id else None, "state": row.link_state.value}
+    row.product_id, row.link_state = product.id, LinkState.LINKED
+    row.link_how = LinkHow.SUGGESTION if suggested else LinkHow.HAND
+    row.linked_at, row.linked_by, row.linked_sku, row.batch_id = now(), by.name, row.sku, None
+    db.session.flush()  # The statement below must see the new link.
+    _free_the_gone(row.connection_id, [row.sku])
+    audit.note(
+        by, "linked", "listing", row.id, name=row.sku or row.title, before=before, after={"product": product.sku}
+    )
+    settle({row.sku_near} - {""})
+    db.session.commit()
+
+
+def _free_the_gone(connection_id: uuid.UUID, skus: Sequence[str]) -> None:
+    db.session.execute(
+        sa.update(Listing)
+        .where(
+            Listing.merchant_id == whose(),
+            Listing.connection_id == connection_id,
+            Listing.missing_since.is_not(None),
+            Listing.product_id.is_not(None),
+            Listing.sku.in_([each for each in skus if each.strip()]),
+        )
+        .values(product_id=None, link_how=None, linked_at=None, linked_sku=None, link_state=LinkState.NEW)
+    )
+
+
+def free_replaced(listing_ids: Sequence[uuid.UUID]) -> None:
+    """Where listings took the place of others that are gone at the remote, those give up their links."""
+    query = sa.select(Listing.connection_id, Listing.sku).where(
+        Listing.merchant_id == whose(), Listing.id.in_(listing_ids), Listing.product_id.is_not(None)
+    )
+    by_connection: dict[uuid.UUID, list[str]] = {}
+    for connection_id, sku in db.session.execute(query):
+        by_connection.setdefault(connection_id, []).append(sku)
+    for connection_id, skus in by_connection.items():
+        _free_the_gone(connection_id, skus)
+
+
+def settle_empty(listing_ids: Sequence[uuid.UUID]) -> None:
+    """Judge listings without a SKU, which no near twin finds."""
+    db.session.execute(
+        sa.update(Listing)
+        .where(
+            Listing.merchant_id == whose(),
+            Listing.id.in_(listing_ids),
+            Listing.sku_near == "",
+            Listing.product_id.is_(None),
+            Listing.link_state != LinkState.LEFT_OUT,
+        )
+        .values(link_state=sa.case((Listing.passed, LinkState.EMPTY), else_=LinkState.WAITING))
+    )
+
+
+def unlink(listing: Listing, by: By) -> None:
+    """Take a link away and keep the listing out of automatic linking until it is taken back."""
+    row = _locked(listing.id)
+    if row.product_id is None:
+        raise Refusal("not_linked")
+    before = {"product": str(row.product_id)}
+    _clear(row, LinkState.LEFT_OUT)
+    audit.note(by, "unlinked", "listing", row.id, name=row.sku or row.title, before=before)
+    db.session.commit()
+
+
+def _clear(row: Listing, state: LinkState) -> None:
+    row.product_id = row.link_how = row.linked_at = row.linked_sku = row.batch_id = None
+    row.linked_by, row.link_state = "", state
+
+
+def leave_out(listing: Listing, by: By) -> None:
+    """Decide that a listing is linked to nothing; it is no longer asked about."""
+    row = _locked(listing.id)
+    if row.product_id is not None:
+        raise Refusal("is_linked")
+    row.link_state = LinkState.LEFT_OUT
+    audit.note(by, "left_out", "listing", row.id, name=row.sku or row.title)
+    db.session.commit()
+
+
+def take_back(listing: Listing, by: By) -> None:
+    """Let the decision table judge a listing again that was left out."""
+    row = _locked(listing.id)
+    if row.link_state is not LinkState.LEFT_OUT:
+        raise Refusal("not_left_out")
+    row.link_state = LinkState.NEW
+    connection = db.session.get_one(Connection, (row.merchant_id, row.connection_id))
+    audit.note(by, "taken_back", "listing", row.id, name=row.sku or row.title)
+    db.session.flush()  # The decision table reads the row as it now stands.
+    settle({row.sku_near} - {""}, connection=connection, emptied=[row.remote_id], final=True)
+    db.session.commit()
+
+
+def keep_link(listing: Listing, by: By) -> None:
+    """Answer the question about a changed SKU: the link is still right."""
+    row = _locked(listing.id)
+    if row.link_state is not LinkState.SKU_CHANGED:
+        raise Refusal("nothing_asked")
+    before = {"sku": row.linked_sku}
+    row.linked_sku, row.link_state, row.link_how, row.linked_by = row.sku, LinkState.LINKED, LinkHow.HAND, by.name
+    audit.note(by, "link_kept", "listing", row.id, name=row.sku, before=before, after={"sku": row.sku})
+    db.session.commit()
+
+
+def create_product(listing: Listing, by: By) -> Product:
+    """Make a product from a listing and link the two.  Raises Refusal: no SKU, or one that a product has already."""
+    row = _locked(listing.id)
+    if not near(row.sku):
+        raise Refusal("no_sku")
+    if row.product_id is not None:
+        raise Refusal("is_linked")
+    taken = db.session.scalar(sa.select(Product.id).where(Product.merchant_id == whose(), Product.sku == row.sku))
+    if taken:
+        raise Refusal("sku_taken", sku=row.sku)
+    product = Product(
+        merchant_id=whose(),
+        id=new_id(),
+        sku=row.sku,
+        sku_near=row.sku_near,
+        title=row.title,
+        barcode=row.barcode,
+        image=row.image,
+    )
+    db.session.add(product)
+    db.session.flush()  # The listing's foreign key needs the product.
+    audit.note(by, "product_created", "product", product.id, name=product.sku, after={"from": str(row.id)})
+    link(row, product, by)
+    return product

@@ -1,0 +1,76 @@
+"""Stores: add, rename, turn on and off."""
+
+import uuid
+from zoneinfo import ZoneInfo, available_timezones
+
+import sqlalchemy as sa
+from babel.numbers import list_currencies
+from sqlalchemy.exc import IntegrityError
+
+from portal.flows import audit
+from portal.flows.audit import By
+from portal.kit.db import db, whose
+from portal.kit.errors import Refusal
+from portal.kit.ids import new_id
+from portal.models import Connection, Store
+
+LONGEST_NAME = 80
+
+
+def add(name: str, currency: str, time_zone: str, by: By) -> Store:
+    """A new store.  Raises Refusal."""
+    _check(name, time_zone)
+    if currency not in list_currencies():
+        raise Refusal("unknown_currency", "currency", currency=currency)
+    store = Store(merchant_id=whose(), id=new_id(), name=name.strip(), currency=currency, time_zone=time_zone)
+    db.session.add(store)
+    audit.note(by, "store_added", "store", store.id, name=store.name, store_id=store.id, after={"name": store.name})
+    _commit()
+    return store
+
+
+def change(store: Store, name: str, currency: str, time_zone: str, by: By) -> None:
+    """Change the details.  The currency stays once the store has a connection.  Raises Refusal."""
+    _check(name, time_zone)
+    if currency != store.currency and (currency not in list_currencies() or _has_connections(store.id)):
+        raise Refusal("currency_is_fixed", "currency", currency=store.currency)
+    before = {"name": store.name, "currency": store.currency, "time_zone": store.time_zone}
+    store.name, store.currency, store.time_zone = name.strip(), currency, time_zone
+    after = {"name": store.name, "currency": store.currency, "time_zone": store.time_zone}
+    if before != after:
+        audit.note(
+            by, "store_changed", "store", store.id, name=store.name, store_id=store.id, before=before, after=after
+        )
+    _commit()
+
+
+def turn(store: Store, on: bool, by: By) -> None:
+    """Turn a store on or off; what is off neither pulls nor sends anything."""
+    if store.is_active is not on:
+        store.is_active = on
+        what = "store_turned_on" if on else "store_turned_off"
+        audit.note(by, what, "store", store.id, name=store.name, store_id=store.id)
+    db.session.commit()
+
+
+def _has_connections(store_id: uuid.UUID) -> bool:
+    query = sa.select(sa.exists().where(Connection.merchant_id == whose(), Connection.store_id == store_id))
+    return bool(db.session.scalar(query))
+
+
+def _check(name: str, time_zone: str) -> None:
+    if not 1 <= len(name.strip()) <= LONGEST_NAME:
+        raise Refusal("name_length", "name", longest=LONGEST_NAME)
+    if time_zone not in available_timezones():
+        raise Refusal("unknown_zone", "time_zone", zone=time_zone)
+    ZoneInfo(time_zone)
+
+
+def _commit() -> None:
+    try:
+        db.session.commit()
+    except IntegrityError as why:
+        db.session.rollback()
+        if "one_store_per_name" in str(why.orig):
+            raise Refusal("store_name_taken", "name") from None
+        raise

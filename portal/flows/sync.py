@@ -1,0 +1,349 @@
+"""Pull every page of one resource, from where the last attempt stopped."""
+
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from portal import integrations
+from portal.contract.definition import Integration, Pull, Resource
+from portal.contract.errors import BadRecord, Busy, RemoteError, Unauthorised
+from portal.contract.records import Page, RemoteListing, Verdict
+from portal.flows import audit, grants, intake, lines, linking, notices, trouble, work
+from portal.flows.audit import By
+from portal.flows.work import Again, Claim, Dead, Outcome
+from portal.kit import log
+from portal.kit.clock import now
+from portal.kit.db import db, whose
+from portal.kit.errors import Refusal
+from portal.kit.ids import new_id
+from portal.models import Connection, ConnectionState, Run, RunPage, RunProblem, RunState
+from portal.models.work import work_key
+
+EVERY = timedelta(minutes=30)
+WHOLE_EVERY = timedelta(hours=24)
+OVERLAP = timedelta(minutes=15)
+AT_A_STRETCH = 15.0
+KEPT_PROBLEMS = 1_000
+
+say = log.logger(__name__)
+
+
+def start(connection: Connection, resource: Resource, asked_by: str, *, since: datetime | None = None) -> Run:
+    """Open a run in the open transaction, or give back the one that is open."""
+    query = sa.select(Run).where(
+        Run.merchant_id == whose(),
+        Run.connection_id == connection.id,
+        Run.resource == resource.value,
+        Run.state.in_([RunState.WAITING, RunState.RUNNING]),
+    )
+    if (found := db.session.scalars(query).one_or_none()) is not None:
+        return found
+    run = Run(
+        merchant_id=whose(),
+        id=new_id(),
+        connection_id=connection.id,
+        resource=resource.value,
+        since=since,
+        asked_by=asked_by,
+    )
+    db.session.add(run)
+    db.session.flush()  # The work below names the run.
+    _add_work(connection, run, asked_by)
+    return run
+
+
+def _add_work(connection: Connection, run: Run, asked_by: str) -> None:
+    work.add("sync", lines.lane(connection), work_key("sync", run.id), {"run": str(run.id)}, asked_by=asked_by)
+
+
+def ask(connection: Connection, resource: Resource, by: By) -> Run:
+    """The button *Sync now*.  Raises Refusal where the connection is off; pressing twice shows the run that is open."""
+    if connection.state is not ConnectionState.ACTIVE:
+        raise Refusal("connection_is_off", name=connection.name)
+    try:
+        run = start(connection, resource, by.name)
+        audit.note(by, "sync_asked", "run", run.id, name=connection.name, store_id=connection.store_id)
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()  # Two presses at once: the other one opened the run.
+        run = start(connection, resource, by.name)
+        db.session.commit()
+    return run
+
+
+def plan(connection: Connection, resource: Resource) -> None:
+    """Have the next run started in time, in the open transaction."""
+    work.add(
+        "sync_due",
+        lines.lane(connection),
+        work_key("sync_due", connection.id, resource.value),
+        {"connection": str(connection.id), "resource": resource.value},
+        priority=6,
+        not_before=now() + EVERY,
+    )
+
+
+def due(claimed: Claim) -> Outcome:
+    """Work: start the run that is due, and come again after the interval."""
+    connection = db.session.get(Connection, (whose(), uuid.UUID(claimed.body["connection"])))
+    if connection is None or connection.state is not ConnectionState.ACTIVE:
+        return None
+    resource = Resource(claimed.body["resource"])
+    if connection.known_options.import_products:
+        start(connection, resource, "Lintas", since=_since(connection, resource))
+    return Again(EVERY.total_seconds())
+
+
+def _since(connection: Connection, resource: Resource) -> datetime | None:
+    """From when on a run has to ask; None for a run over everything, which is due once a day."""
+    pull = integrations.get(connection.integration).pulls[resource]
+    done = sa.select(Run).where(
+        Run.merchant_id == whose(),
+        Run.connection_id == connection.id,
+        Run.resource == resource.value,
+        Run.state == RunState.DONE,
+    )
+    whole: datetime | None = db.session.scalar(
+        done.where(Run.since.is_(None)).order_by(Run.id.desc()).limit(1).with_only_columns(Run.started_at)
+    )
+    last: datetime | None = db.session.scalar(done.order_by(Run.id.desc()).limit(1).with_only_columns(Run.started_at))
+    if not pull.incremental or whole is None or last is None or whole + WHOLE_EVERY < now():
+        return None
+    return last - OVERLAP
+
+
+def run(claimed: Claim) -> Outcome:
+    """Work: go on with a run for a while."""
+    run_id = uuid.UUID(claimed.body["run"])
+    opened = _begin(claimed, run_id)
+    if opened is None:
+        return None
+    connection, one, pull, since, cursor = opened
+    audits = _audits(one, connection)
+    ends = time.monotonic() + AT_A_STRETCH
+    try:
+        grants.keep_fresh(connection)
+        who = lines.account(connection)
+        db.session.commit()  # From here on no transaction is open while the remote is asked.
+        with lines.open_client(connection, with_account=who) as client:
+            for page in pull.pages(client, since, cursor):  # 1 ask the remote
+                records, bad = translate(page.items, pull)  # 2 its words to ours
+                if not _keep(claimed, run_id, connection, page, records, bad, audits):  # 3 keep, 4 count: one commit
+                    return None
+                if page.cursor is None:
+                    return _end(run_id, connection)
+                if time.monotonic() > ends:
+                    return Again()
+        return _end(run_id, connection)
+    except Busy as why:
+        return _wait(claimed, run_id, why)
+    except Unauthorised as why:
+        return _refused(claimed, run_id, connection, why)
+    except RemoteError as why:
+        return _fail(run_id, why)
+
+
+def _begin(
+    claimed: Claim, run_id: uuid.UUID
+) -> tuple[Connection, Integration, Pull, datetime | None, str | None] | None:
+    found = db.session.get(Run, (whose(), run_id))
+    if found is None or not found.is_open:
+        return None
+    connection = db.session.get_one(Connection, (whose(), found.connection_id))
+    if connection.state is not ConnectionState.ACTIVE:
+        _close(found, RunState.STOPPED, "connection_is_off")
+        return None
+    one = integrations.get(connection.integration)
+    if found.state is RunState.WAITING:
+        found.state = RunState.RUNNING
+        found.started_at = found.started_at or now()
+        found.slowed_until = None
+    work.hold(claimed)
+    return connection, one, one.pulls[Resource(found.resource)], found.since, found.cursor
+
+
+def _audits(one: Integration, connection: Connection) -> dict[str, Verdict]:
+    return {**one.audits, **{word: Verdict(meaning) for word, meaning in connection.audits.items()}}
+
+
+def translate(items: Iterable[Mapping[str, Any]], pull: Pull) -> tuple[list[RemoteListing], list[BadRecord]]:
+    """Records from raw items; one that cannot be read does not stop its page."""
+    records: list[RemoteListing] = []
+    bad: list[BadRecord] = []
+    for item in items:
+        try:
+            records.append(pull.read(item))
+        except BadRecord as why:
+            bad.append(why)
+    return records, bad
+
+
+def _keep(
+    claimed: Claim,
+    run_id: uuid.UUID,
+    connection: Connection,
+    page: Page,
+    records: list[RemoteListing],
+    bad: list[BadRecord],
+    audits: Mapping[str, Verdict],
+) -> bool:
+    """One transaction: the page's listings, the run's numbers, the cursor, the lease.
+
+    False where the run was stopped meanwhile.
+    """
+    kept = intake.keep(connection, records, audits)
+    seen = len(records) + len(bad)
+    moved = db.session.execute(
+        sa.update(Run)
+        .where(Run.merchant_id == whose(), Run.id == run_id, Run.state == RunState.RUNNING)
+        .values(
+            cursor=page.cursor,
+            pages=Run.pages + 1,
+            seen=Run.seen + seen,
+            kept=Run.kept + len(records),
+            refused=Run.refused + len(bad),
+            fresh=Run.fresh + kept.fresh,
+            changed=Run.changed + kept.changed,
+            held=Run.held + kept.held,
+            total=sa.func.coalesce(page.total, Run.total),
+        )
+    )
+    if moved.rowcount != 1:  # type: ignore[attr-defined]  # An UPDATE gives a cursor result, which the stubs hide.
+        db.session.rollback()
+        return False
+    ids = [each.remote_id for each in records] + [each.remote_id for each in bad if each.remote_id]
+    db.session.add(RunPage(merchant_id=whose(), run_id=run_id, remote_ids=ids))
+    _keep_problems(run_id, bad)
+    _ask_about_words(connection, records, audits)
+    work.hold(claimed)
+    db.session.commit()
+    return True
+
+
+def _keep_problems(run_id: uuid.UUID, bad: list[BadRecord]) -> None:
+    for why in bad[:KEPT_PROBLEMS]:
+        db.session.add(
+            RunProblem(
+                merchant_id=whose(),
+                run_id=run_id,
+                cause="unreadable_item",
+                remote_id=why.remote_id,
+                detail=str(why)[:300],
+            )
+        )
+
+
+def _ask_about_words(connection: Connection, records: list[RemoteListing], audits: Mapping[str, Verdict]) -> None:
+    unknown = sorted({each.audit_word for each in records if each.audit_word is not None} - audits.keys())
+    if unknown:
+        notices.tell(
+            "connection", connection.id, "unknown_audit_word", grave=False, name=connection.name, words=unknown
+        )
+
+
+def _end(run_id: uuid.UUID, connection: Connection) -> Outcome:
+    """The last page is kept: judge what only the whole shows, and close the run in the transaction of its work."""
+    found = _locked(run_id)
+    if not found.is_open:
+        return None
+    unknown = db.session.scalar(
+        sa.select(sa.func.count()).where(
+            RunProblem.merchant_id == whose(), RunProblem.run_id == run_id, RunProblem.remote_id == ""
+        )
+    )
+    found.missing = linking.settle_run(connection, run_id, complete=found.since is None and not unknown)
+    found.groups = linking.groups(connection.id)
+    _close(found, RunState.DONE)
+    return None
+
+
+def _close(found: Run, state: RunState, cause: str = "", detail: str = "") -> None:
+    found.state, found.ended_at = state, now()
+    found.cause, found.detail, found.slowed_until = cause, detail, None
+    if state is RunState.DONE:
+        db.session.execute(sa.delete(RunPage).where(RunPage.merchant_id == whose(), RunPage.run_id == found.id))
+
+
+def _locked(run_id: uuid.UUID) -> Run:
+    query = sa.select(Run).where(Run.merchant_id == whose(), Run.id == run_id).with_for_update()
+    return db.session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def _wait(claimed: Claim, run_id: uuid.UUID, why: Busy) -> Outcome:
+    """The remote asks for patience: go on from the same page later, until patience ends."""
+    outcome = work.after_failure(claimed.attempts, str(why), why.after)
+    found = _locked(run_id)
+    if not found.is_open:
+        return None
+    if isinstance(outcome, Again):
+        found.state, found.cause = RunState.WAITING, why.cause.value
+        found.slowed_until = now() + timedelta(seconds=outcome.seconds)
+        return outcome
+    return _fail(run_id, why)
+
+
+def _refused(claimed: Claim, run_id: uuid.UUID, connection: Connection, why: Unauthorised) -> Outcome:
+    """The credentials no longer work.  New tokens are tried once; then the connection rests."""
+    db.session.rollback()
+    if claimed.attempts <= 1 and grants.renew_now(connection):
+        return Again(progress=False)
+    _fail(run_id, why)
+    trouble.pause(db.session.get_one(Connection, (whose(), connection.id)), why)
+    return None
+
+
+def _fail(run_id: uuid.UUID, why: RemoteError) -> Outcome:
+    db.session.rollback()
+    found = _locked(run_id)
+    if found.is_open:
+        _close(found, RunState.FAILED, why.cause.value, f"{why.code} {why.detail}".strip())
+        notices.tell("run", run_id, why.cause.value, resource=found.resource)
+    say.warning("sync failed", run=str(run_id), cause=why.cause.value, detail=why.detail)
+    return Dead(str(why)) if isinstance(why, Busy) else None
+
+
+def stop(found: Run, by: By) -> None:
+    """The button *Stop this run*: what is kept stays kept.  The page under way is dropped."""
+    row = _locked(found.id)
+    if row.is_open:
+        _close(row, RunState.STOPPED, "stopped_by_hand", by.name)
+        work.withdraw("sync", work_key("sync", row.id))
+        audit.note(by, "sync_stopped", "run", row.id)
+    db.session.commit()
+
+
+def stop_all(connection: Connection, cause: str) -> None:
+    """Stop the open runs of a connection, in the open transaction."""
+    query = sa.select(Run).where(
+        Run.merchant_id == whose(),
+        Run.connection_id == connection.id,
+        Run.state.in_([RunState.WAITING, RunState.RUNNING]),
+    )
+    for each in db.session.scalars(query.with_for_update()):
+        _close(each, RunState.STOPPED, cause)
+        work.withdraw("sync", work_key("sync", each.id))
+
+
+def retry(found: Run, by: By) -> Run:
+    """The button *Try again*: a failed or stopped run goes on at the page where it ended.  Raises Refusal."""
+    row = _locked(found.id)
+    connection = db.session.get_one(Connection, (whose(), row.connection_id))
+    if connection.state is not ConnectionState.ACTIVE:
+        raise Refusal("connection_is_off", name=connection.name)
+    if row.state not in {RunState.FAILED, RunState.STOPPED}:
+        raise Refusal("run_not_ended_badly")
+    row.state, row.ended_at, row.cause, row.detail = RunState.WAITING, None, "", ""
+    notices.clear("run", row.id)
+    _add_work(connection, row, by.name)
+    audit.note(by, "sync_retried", "run", row.id)
+    try:
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        raise Refusal("another_run_is_open") from None
+    return row

@@ -1,0 +1,35 @@
+"""When a remote says no for good: the connection rests, its work is taken back, the merchant is told."""
+
+from portal.contract.definition import Resource
+from portal.contract.errors import RemoteError
+from portal.flows import notices, work
+from portal.kit.clock import now
+from portal.models import Connection, ConnectionState
+from portal.models.work import work_key
+
+
+def tell(connection: Connection, why: RemoteError) -> None:
+    """Keep the cause on the connection and open its notice, in the open transaction."""
+    connection.trouble = why.cause.value
+    connection.trouble_detail = f"{why.code} {why.detail}".strip()
+    connection.trouble_since = now()
+    notices.tell("connection", connection.id, why.cause.value, name=connection.name, code=why.code)
+
+
+def pause(connection: Connection, why: RemoteError) -> None:
+    """Pause a connection whose credentials no longer work, in the open transaction, and tell the merchant."""
+    if connection.state in {ConnectionState.DRAFT, ConnectionState.SAVED}:
+        return
+    connection.move(ConnectionState.PAUSED)
+    tell(connection, why)
+    stop_work(connection)
+
+
+def stop_work(connection: Connection) -> None:
+    """Take back what is planned for a connection, in the open transaction."""
+    for kind, parts in (
+        ("activate", ("activate", connection.id)),
+        ("sync_due", ("sync_due", connection.id, Resource.PRODUCTS.value)),
+        ("renew_token", ("renew_token", connection.id)),
+    ):
+        work.withdraw(kind, work_key(*parts))

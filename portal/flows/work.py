@@ -1,0 +1,301 @@
+"""The ledger of intended effects.  A row is the truth; a bell in Redis only says that a lane has work."""
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from portal.contract.errors import Busy, RemoteError
+from portal.kit import log
+from portal.kit.clock import now
+from portal.kit.db import acting_for, db, whose
+from portal.kit.ids import new_id
+from portal.models import Work, WorkStatus
+
+LEASE = timedelta(seconds=60)
+MOST_ATTEMPTS = 5
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 900.0
+DRAIN_SECONDS = 20.0
+LARGEST_BATCH = 32
+QUICK_SECONDS = 0.05
+
+say = log.logger(__name__)
+
+
+class LeaseLost(Exception):
+    """Somebody else holds the work now; what was not committed is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One row of work as it was taken, with the fencing number that finishing it needs."""
+
+    merchant_id: uuid.UUID
+    id: uuid.UUID
+    lane: str
+    kind: str
+    body: Mapping[str, Any]
+    lease: int
+    attempts: int
+    asked_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Not finished: go on after so many seconds.  `progress` says that this was no failed attempt."""
+
+    seconds: float = 0
+    progress: bool = True
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """It cannot succeed; a person has to look."""
+
+    why: str
+
+
+Outcome = Again | Dead | None
+Verb = Callable[[Claim], Outcome]
+
+
+def add(
+    kind: str,
+    lane: str,
+    key: str,
+    body: Mapping[str, Any],
+    *,
+    priority: int = 5,
+    not_before: datetime | None = None,
+    asked_by: str = "",
+) -> None:
+    """Add work to the open transaction.  While open work of this kind and key exists, it is only made due earlier."""
+    row = insert(Work).values(
+        merchant_id=whose(),
+        id=new_id(),
+        kind=kind,
+        lane=lane,
+        natural_key=key,
+        body=dict(body),
+        status=WorkStatus.OPEN,
+        priority=priority,
+        lease=0,
+        attempts=0,
+        not_before=not_before or now(),
+        error="",
+        asked_by=asked_by,
+        created_at=now(),
+    )
+    db.session.execute(
+        row.on_conflict_do_update(
+            index_elements=[Work.merchant_id, Work.kind, Work.natural_key],
+            index_where=sa.text("status = 'open'"),
+            set_={
+                "not_before": sa.func.least(Work.not_before, row.excluded.not_before),
+                "priority": sa.func.least(Work.priority, row.excluded.priority),
+            },
+        )
+    )
+
+
+def withdraw(kind: str, key: str) -> None:
+    """Take open work back, in the open transaction; whoever holds it can no longer finish it."""
+    db.session.execute(
+        sa.update(Work)
+        .where(Work.merchant_id == whose(), Work.kind == kind, Work.natural_key == key, Work.status == WorkStatus.OPEN)
+        .values(status=WorkStatus.DONE, ended_at=now(), lease=Work.lease + 1, lease_until=None, error="withdrawn")
+    )
+
+
+CLAIM = sa.text(
+    """
+    update work set lease = lease + 1, lease_until = now() + :lease, attempts = attempts + 1
+    where (merchant_id, id) in (
+        select merchant_id, id from work
+        where lane = :lane and status = 'open' and not_before <= now() and (lease_until is null or lease_until < now())
+        order by priority, not_before, id limit :most for update skip locked)
+    returning merchant_id, id, lane, kind, body, lease, attempts, asked_by
+    """
+)
+READY = sa.text(
+    """
+    select distinct lane from work
+    where status = 'open' and not_before <= now() and (lease_until is null or lease_until < now())
+    """
+)
+BE_RELAY = sa.text("set local role lintas_relay")
+# A claim that a crash of the database forgets is simply taken again; waiting for the disk would buy nothing.
+UNHURRIED = sa.text("set local synchronous_commit = off")
+
+
+def claim(lane: str, most: int = 1) -> list[Claim]:
+    """Take the most urgent free rows of a lane; the lease number fences off whoever held them before."""
+    with db.engine.begin() as wire:
+        wire.execute(BE_RELAY)
+        wire.execute(UNHURRIED)
+        rows = wire.execute(CLAIM, {"lane": lane, "most": most, "lease": LEASE}).all()
+    return [Claim(*row) for row in rows]
+
+
+def lanes_ready() -> list[str]:
+    """The lanes that have work which nobody holds."""
+    with db.engine.begin() as wire:
+        wire.execute(BE_RELAY)
+        return list(wire.execute(READY).scalars())
+
+
+def hold(claimed: Claim) -> None:
+    """Keep the lease for another while, in the open transaction.  Raises LeaseLost."""
+    _settle(claimed, lease_until=now() + LEASE)
+
+
+def _settle(claimed: Claim, **values: Any) -> None:
+    settled = db.session.execute(
+        sa.update(Work)
+        .where(
+            Work.merchant_id == claimed.merchant_id,
+            Work.id == claimed.id,
+            Work.lease == claimed.lease,
+            Work.status == WorkStatus.OPEN,
+        )
+        .values(**values)
+    )
+    if settled.rowcount != 1:  # type: ignore[attr-defined]  # An UPDATE gives a cursor result, which the stubs hide.
+        raise LeaseLost
+
+
+def _apply(claimed: Claim, outcome: Outcome) -> None:
+    match outcome:
+        case None:
+            _settle(claimed, status=WorkStatus.DONE, ended_at=now(), lease_until=None, error="")
+        case Again(seconds=seconds, progress=progress, why=why):
+            attempts = {"attempts": 0} if progress else {}
+            at = now() + timedelta(seconds=seconds)
+            _settle(claimed, lease_until=None, not_before=at, error=why, **attempts)
+        case Dead(why=why):
+            _settle(claimed, status=WorkStatus.DEAD, ended_at=now(), lease_until=None, error=why)
+
+
+def pause_for(attempts: int) -> float:
+    """Seconds until the next attempt: full jitter under a bound that doubles from 2 s to 15 min."""
+    return random.uniform(0.5, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts, 12)))
+
+
+def after_failure(attempts: int, why: str, after: float | None = None) -> Outcome:
+    """What follows a failed attempt: another one later, or the end."""
+    if attempts >= MOST_ATTEMPTS:
+        return Dead(why)
+    return Again(after if after is not None else pause_for(attempts), progress=False, why=why)
+
+
+def perform(claimed: Claim, verbs: Mapping[str, Verb]) -> None:
+    """Do one piece of work and settle its row in the transaction of its effect."""
+    with acting_for(claimed.merchant_id):
+        try:
+            _apply(claimed, verbs[claimed.kind](claimed))
+            db.session.commit()
+        except LeaseLost:
+            db.session.rollback()
+            say.warning("work was taken over", kind=claimed.kind, work=str(claimed.id))
+        except RemoteError as why:
+            db.session.rollback()
+            _fail(claimed, str(why), why.after if isinstance(why, Busy) else None)
+        except Exception as why:  # The row must tell of any fault; it is counted, and after five attempts it is dead.
+            db.session.rollback()
+            say.exception("work failed", kind=claimed.kind, work=str(claimed.id), merchant=str(claimed.merchant_id))
+            _fail(claimed, type(why).__name__, None)
+        finally:
+            db.session.remove()
+
+
+def _fail(claimed: Claim, why: str, after: float | None) -> None:
+    try:
+        _apply(claimed, after_failure(claimed.attempts, why, after))
+        db.session.commit()
+    except LeaseLost:
+        db.session.rollback()
+
+
+def drain(lane: str, verbs: Mapping[str, Verb], seconds: float = DRAIN_SECONDS) -> int:
+    """Work off a lane for a while and say how many rows were handled.
+
+    Quick work is claimed in growing batches; slow work one by one, so that nothing waits behind it under a lease.
+    """
+    ends = time.monotonic() + seconds
+    done, most = 0, 1
+    while time.monotonic() < ends:
+        claims = claim(lane, most)
+        if not claims:
+            break
+        began = time.monotonic()
+        for number, claimed in enumerate(claims):
+            if number and time.monotonic() > ends:
+                _release(claims[number:])
+                return done
+            perform(claimed, verbs)
+            done += 1
+        took = (time.monotonic() - began) / len(claims)
+        most = min(LARGEST_BATCH, most * 2) if took < QUICK_SECONDS else 1
+    return done
+
+
+def _release(claims: list[Claim]) -> None:
+    for claimed in claims:
+        with acting_for(claimed.merchant_id):
+            try:
+                _settle(claimed, lease_until=None, attempts=claimed.attempts - 1)
+                db.session.commit()
+            except LeaseLost:
+                db.session.rollback()
+
+
+def drain_all(verbs: Mapping[str, Verb], rounds: int = 1000) -> int:
+    """Work off every lane until nothing is due; for tests and commands, where no worker runs."""
+    done = 0
+    for _ in range(rounds):
+        lanes = lanes_ready()
+        if not lanes:
+            break
+        done += sum(drain(lane, verbs) for lane in lanes)
+    return done
+
+
+def house_lane(merchant_id: uuid.UUID) -> str:
+    """The lane of a merchant's inner work, which speaks to no remote."""
+    return f"house-{merchant_id}"
+
+
+def overview() -> list[tuple[str, str, int]]:
+    """How many rows each lane has by status, over all merchants."""
+    with db.engine.begin() as wire:
+        wire.execute(BE_RELAY)
+        query = sa.select(Work.lane, Work.status, sa.func.count()).where(Work.status != WorkStatus.DONE)
+        rows = wire.execute(query.group_by(Work.lane, Work.status).order_by(Work.lane)).all()
+    return [(lane, status.value, number) for lane, status, number in rows]
+
+
+def replay_dead() -> int:
+    """Open every dead row again, over all merchants; an effect that happened already is recognised by its own key."""
+    with db.engine.begin() as wire:
+        wire.execute(BE_RELAY)
+        merchants = list(
+            wire.execute(sa.select(sa.distinct(Work.merchant_id)).where(Work.status == WorkStatus.DEAD)).scalars()
+        )
+    replayed = 0
+    for merchant_id in merchants:
+        with acting_for(merchant_id):
+            done = db.session.execute(
+                sa.update(Work)
+                .where(Work.merchant_id == merchant_id, Work.status == WorkStatus.DEAD)
+                .values(status=WorkStatus.OPEN, ended_at=None, attempts=0, not_before=now(), error="")
+            )
+            replayed += done.rowcount  # type: ignore[attr-defined]  # An UPDATE gives a cursor result.
+            db.session.commit()
+    return replayed

@@ -1,0 +1,134 @@
+"""A JD.com in a box: the gateway and the consent page as our notes of the protocol describe them (docs/jd.md).
+
+It shares the signing rule with the client and nothing else.  Orders are not here yet.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta, timezone
+from typing import Any, ClassVar
+
+from portal.contract.world.catalogue import Shelf
+from portal.contract.world.jos import Call, Door, Gateway, Operation, gateway_error
+from portal.contract.world.oauth import Consent
+from portal.contract.world.records import Seller
+from portal.integrations.jd_com import sandbox_goods, sandbox_stock
+
+BEIJING = timezone(timedelta(hours=8))
+_YEAR = 365 * 86_400
+# Live apps for own use got tokens of a year; a day is what test apps got.
+READY = (
+    Seller.named("jd_com", "northwick", 1, shop_name="Northwick 海外旗舰店", seed="northwick", token_seconds=_YEAR),
+    Seller.named("jd_com", "samudra", 2, shop_name="Samudra 海外专营店", seed="samudra", token_seconds=_YEAR),
+)
+_PROVINCES = ((1, "北京"), (2, "上海"), (5, "河北"), (12, "江苏"), (15, "浙江"), (19, "广东"))
+_CARRIERS = ((467, "顺丰快递"), (463, "圆通快递"), (1499, "中通快递"), (2087, "京东快递"))
+
+CONSENT = Consent(
+    language="zh",
+    brand="京东商家授权（沙盒）",
+    accent="#c81623",
+    words={
+        "title": "授权登录",
+        "intro": "以下应用申请访问您的店铺：",
+        "app": "应用",
+        "shop": "店铺",
+        "scope": "应用将可以读取店铺、商品和库存，并修改库存和价格。",
+        "email": "商家账号",
+        "password": "密码",
+        "allow": "同意授权",
+        "refuse": "拒绝",
+        "wrong": "账号或密码不正确。",
+        "unknown_app": "应用不存在，请检查 app_key。",
+        "wrong_address": "回调地址与应用登记的不一致：",
+        "note": "这是 Lintas 的沙盒，不是京东。This is a sandbox, not JD.",
+    },
+)
+
+
+def _wrapped(operation: str, found: Any) -> Any:
+    """Notes, "Envelopes": dots become underscores, and the ending is spelled `_responce`."""
+    return {f"{operation.replace('.', '_')}_responce": {"code": "0", **found}}
+
+
+def _vender(call: Call) -> Any:
+    seller = call.seller
+    return {
+        "vender_info_result": {
+            "vender_id": seller.vender_id,
+            "shop_id": seller.shop_id,
+            "shop_name": seller.shop_name,
+            "col_type": 0,
+            "category_main": 1713,
+        }
+    }
+
+
+def _shop(call: Call) -> Any:
+    seller = call.seller
+    return {
+        "shop_jos_result": {
+            "shop_id": seller.shop_id,
+            "vender_id": seller.vender_id,
+            "shop_name": seller.shop_name,
+            "open_time": 1_577_836_800_000,
+            "logo_url": f"jfs/t1/sandbox/shop/{seller.shop_id}.png",
+            "brief": "沙盒店铺",
+            "category_main": 1713,
+            "category_main_name": "家居日用",
+        }
+    }
+
+
+def _provinces(call: Call) -> Any:
+    return {"province_areas": [{"id": number, "name": name} for number, name in _PROVINCES]}
+
+
+def _carriers(call: Call) -> Any:
+    listed = [{"id": number, "name": name} for number, name in _CARRIERS]
+    return {"StandardGenericResponse": {"resultCode": 1, "resultMsg": "ok", "result": {"carrierList": listed}}}
+
+
+OPERATIONS = {
+    "jingdong.seller.vender.info.get": Operation(_vender),
+    "jingdong.vender.shop.query": Operation(_shop),
+    "jingdong.areas.province.get": Operation(_provinces, open=True),
+    "jingdong.fce.alpha.getVenderCarrier": Operation(_carriers),
+    "jingdong.ware.read.searchWare4Valid": Operation(sandbox_goods.search_wares),
+    "jingdong.ware.read.findWareById": Operation(sandbox_goods.find_ware),
+    "jingdong.sku.read.searchSkuList": Operation(sandbox_goods.search_skus),
+    "jingdong.sku.read.findSkuById": Operation(sandbox_goods.find_sku),
+    "jingdong.stock.read.findSkuStock": Operation(sandbox_stock.find),
+    "jingdong.ware.stock.sku.query": Operation(sandbox_stock.query),
+    "jingdong.ware.stock.sku.set": Operation(sandbox_stock.set_many, writes=True),
+    "jingdong.stock.write.updateSkuStock": Operation(sandbox_stock.update, writes=True),
+    "jingdong.price.write.updateSkuJdPrice": Operation(sandbox_stock.update_price, writes=True),
+}
+
+
+class Sandbox(Gateway):
+    """JD.com's gateway (`/routerjson`) and sign-in server (`/oauth2/…`)."""
+
+    key = "jd_com"
+    ready = READY
+    shelf = Shelf(
+        language="zh",
+        currency="CNY",
+        audited=False,
+        first_id=100_012_000_000,
+        first_parent_id=10_020_000_000_000_001,  # Beyond 2^53, as ids of the remote may be.
+    )
+    consent = CONSENT
+    writes_by_get = False
+    doors: ClassVar[Mapping[str, Door]] = {
+        "/routerjson": Door(
+            parameter="360buy_param_json",
+            versions=frozenset({"2.0"}),
+            zone=BEIJING,
+            wrap=_wrapped,
+            refuse=gateway_error,
+        )
+    }
+
+    def operations(self, generation: str) -> dict[str, Operation]:
+        """JD.com has one generation."""
+        return OPERATIONS

@@ -1,0 +1,1 @@
+"""Ground floor: tools without a word of the trade."""

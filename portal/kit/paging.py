@@ -1,0 +1,91 @@
+"""Pages by key: the next page begins after the last row seen, so a deep page costs what the first one costs."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+T = TypeVar("T")
+SIZE = 50
+CAP = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[T]):
+    """One page of a list: the rows and the cursors of the pages beside it, None where there is none."""
+
+    rows: Sequence[T]
+    after: str | None = None
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many rows there are; `more` where counting stopped at the cap."""
+
+    number: int
+    more: bool = False
+
+
+def slice_of(
+    session: Session,
+    query: sa.Select[Any],
+    keys: Sequence[Any],
+    cursor: str | None,
+    read: Callable[[Any], Sequence[Any]],
+    *,
+    size: int = SIZE,
+    descending: bool = False,
+) -> Slice[Any]:
+    """The page of `query` at `cursor`, ordered by `keys`, which together are unique.
+
+    `read(row)` gives the values of the keys of one row.  A cursor that is not ours counts as none.
+    """
+    backwards, at = _opened(cursor, len(keys))
+    falling = descending != backwards
+    if at is not None:
+        edge = sa.tuple_(*keys)
+        values = sa.tuple_(
+            *[sa.cast(sa.literal(str(value), sa.Text()), key.type) for value, key in zip(at, keys, strict=True)]
+        )
+        query = query.where(edge < values if falling else edge > values)
+    ordered = query.order_by(*[key.desc() if falling else key.asc() for key in keys]).limit(size + 1)
+    rows = list(session.execute(ordered))
+    more = len(rows) > size
+    rows = rows[:size]
+    if backwards:
+        rows.reverse()
+    first, last = (read(rows[0]), read(rows[-1])) if rows else ((), ())
+    return Slice(
+        rows,
+        after=_closed(last) if rows and (more or backwards) else None,
+        before=_closed(first, backwards=True) if rows and (more if backwards else at is not None) else None,
+    )
+
+
+def count_of(session: Session, query: sa.Select[Any], cap: int = CAP) -> Count:
+    """How many rows a query has, counted to `cap` at the most."""
+    inner = query.with_only_columns(sa.literal(1)).order_by(None).limit(cap + 1).subquery()
+    number = session.scalar(sa.select(sa.func.count()).select_from(inner)) or 0
+    return Count(min(number, cap), more=number > cap)
+
+
+def _closed(values: Sequence[Any], *, backwards: bool = False) -> str:
+    text = json.dumps([backwards, *values], default=str, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _opened(cursor: str | None, length: int) -> tuple[bool, list[Any] | None]:
+    if not cursor:
+        return False, None
+    try:
+        backwards, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, TypeError, binascii.Error):
+        return False, None
+    fits = len(values) == length and all(isinstance(each, str | int) for each in values)
+    return (bool(backwards), values) if fits else (False, None)

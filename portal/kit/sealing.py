@@ -1,0 +1,62 @@
+"""Secrets at rest: AES-256-GCM, each bound to the place where it lies."""
+
+import base64
+import hashlib
+import os
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+FORM = b"\x01"
+KEY_ID_BYTES = 4
+NONCE_BYTES = 12
+
+
+class NotOurs(Exception):
+    """A sealed value that no key opens at this place: it was moved, changed, or its key is gone."""
+
+
+class Keyring:
+    """The keys, newest first.  The first one seals; each of them opens."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        raw = [base64.b64decode(each) for each in keys]
+        self._keys = {_key_id(each): AESGCM(each) for each in raw}
+        self._newest = _key_id(raw[0])
+
+    def seal(self, text: str, place: Sequence[str]) -> bytes:
+        """Seal a text so that it opens only at `place` (merchant, connection, field, row)."""
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = self._keys[self._newest].encrypt(nonce, text.encode(), _bound(place))
+        return FORM + self._newest + nonce + sealed
+
+    def open(self, sealed: bytes, place: Sequence[str]) -> str:
+        """The text.  Raises NotOurs."""
+        key_id, nonce, rest = _parts(sealed)
+        key = self._keys.get(key_id)
+        if key is None:
+            raise NotOurs("the key that sealed this value is not in PORTAL_SEALING_KEYS")
+        try:
+            return key.decrypt(nonce, rest, _bound(place)).decode()
+        except InvalidTag:
+            raise NotOurs("a sealed value does not belong to this place") from None
+
+    def is_old(self, sealed: bytes) -> bool:
+        """Whether an older key than the newest sealed it."""
+        return _parts(sealed)[0] != self._newest
+
+
+def _key_id(key: bytes) -> bytes:
+    return hashlib.sha256(b"lintas key id" + key).digest()[:KEY_ID_BYTES]
+
+
+def _parts(sealed: bytes) -> tuple[bytes, bytes, bytes]:
+    start = len(FORM)
+    nonce_at = start + KEY_ID_BYTES
+    return sealed[start:nonce_at], sealed[nonce_at : nonce_at + NONCE_BYTES], sealed[nonce_at + NONCE_BYTES :]
+
+
+def _bound(place: Sequence[str]) -> bytes:
+    # Lengths are part of the text, so that ("ab", "c") and ("a", "bc") are two places.
+    return "|".join(f"{len(each)}:{each}" for each in place).encode()

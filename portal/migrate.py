@@ -1,0 +1,25 @@
+"""The tables' way from one version to the next; done by the role that owns them, never by the application's."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+
+def upgrade(owner_url: str, to: str = "head") -> None:
+    """Bring the tables to a version."""
+    command.upgrade(_config(owner_url), to)
+
+
+def downgrade(owner_url: str, to: str) -> None:
+    """Bring the tables back to a version; "base" is before the first."""
+    command.downgrade(_config(owner_url), to)
+
+
+def _config(owner_url: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["url"] = owner_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    return config

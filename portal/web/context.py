@@ -1,0 +1,51 @@
+"""What every page's frame shows: the merchant, the language, the counts, the strips."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Blueprint, g
+from flask_babel import gettext as _
+
+from portal.flows.house import house
+from portal.kit.db import db, whose_or_none
+from portal.models import Notice
+from portal.web import languages
+from portal.web.doors import Needs, may
+
+bp = Blueprint("frame", __name__)
+
+
+@bp.app_context_processor
+def frame() -> dict[str, Any]:
+    """Names that the layout reads."""
+    who = g.get("signed_in")
+    return {
+        "merchant": who.merchant if who else None,
+        "locale": languages.chosen(),
+        "nav_counts": _counts() if who and who.merchant else {},
+        "strips": _strips(),
+        "may_manage": bool(who) and may(Needs.MANAGE),
+        "may_own": bool(who) and may(Needs.OWN),
+    }
+
+
+def _counts() -> dict[str, int]:
+    grave = (
+        sa.select(sa.func.count())
+        .select_from(Notice)
+        .where(Notice.merchant_id == whose_or_none(), Notice.cleared_at.is_(None), Notice.grave)
+    )
+    return {"sync": db.session.scalar(grave) or 0}
+
+
+def _strips() -> list[dict[str, Any]]:
+    if not house().settings.demo:
+        return []
+    return [
+        {
+            "kind": "test",
+            "lead": _("Sandbox."),
+            "text": _("JD here is a copy that lives on this machine. Sample data and demo sign-ins; no parcel moves."),
+            "actions": [{"label": _("Sandbox controls"), "url": f"{house().settings.sandbox_url}/control"}],
+        }
+    ]

@@ -1,0 +1,146 @@
+"""Who may see what: one declared permission per page, checked before the page runs."""
+
+import uuid
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from flask import Flask, abort, g, request, url_for
+from flask_login import LoginManager
+from werkzeug.wrappers import Response
+
+from portal.flows import people
+from portal.flows.audit import By
+from portal.flows.people import SignedIn
+from portal.kit.db import Tenant, db, whose
+from portal.models import Merchant, Role, User
+from portal.web import show
+
+V = TypeVar("V", bound=Callable[..., Any])
+M = TypeVar("M", bound=Tenant)
+
+COOKIE = "sid"
+OF_THE_FRAMEWORK = {"static"}
+
+
+class Needs(StrEnum):
+    """What a page asks of whoever opens it."""
+
+    NOTHING = "nothing"
+    SIGN_IN = "sign_in"
+    VIEW = "view"
+    MANAGE = "manage"
+    OWN = "own"
+    STAFF = "staff"
+
+
+RANK = {Needs.VIEW: Role.VIEWER, Needs.MANAGE: Role.MANAGER, Needs.OWN: Role.OWNER}
+
+
+def needs(permission: Needs) -> Callable[[V], V]:
+    """Declare the permission of a page.  A page without one stops the start."""
+
+    def declare(view: V) -> V:
+        view.needs = permission  # type: ignore[attr-defined]  # A mark that `check_all` and `_open` read.
+        return view
+
+    return declare
+
+
+def guard(app: Flask) -> None:
+    """Check every request at the door."""
+    manager = LoginManager()
+    manager.session_protection = None
+    manager.init_app(app)
+    manager.request_loader(_person)
+    app.before_request(_open)
+
+
+def check_all(app: Flask) -> None:
+    """Every address has a declared permission, and no page that changes something is open to viewers by mistake."""
+    bare = sorted(
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint not in OF_THE_FRAMEWORK and not hasattr(app.view_functions[rule.endpoint], "needs")
+    )
+    if bare:
+        raise RuntimeError(f"these pages declare no permission: {', '.join(bare)}")
+
+
+def permission_of(app: Flask, endpoint: str) -> Needs:
+    """What a page asks for."""
+    if endpoint in OF_THE_FRAMEWORK:
+        return Needs.NOTHING
+    found: Needs = app.view_functions[endpoint].needs  # type: ignore[attr-defined]  # Set by `needs`.
+    return found
+
+
+def cookie_name(secure: bool) -> str:
+    """The name of the session's cookie; the prefix binds it to this host over TLS."""
+    return f"__Host-{COOKIE}" if secure else COOKIE
+
+
+def _open() -> Response | None:
+    token = request.cookies.get(cookie_name(request.is_secure), "")
+    g.signed_in = people.who(token) if token else None
+    if request.endpoint is None or request.endpoint in OF_THE_FRAMEWORK:
+        return None
+    from_page: Needs = permission_of(g.app, request.endpoint)
+    if from_page is Needs.NOTHING:
+        return None
+    if g.signed_in is None:
+        back = request.full_path.rstrip("?") if request.method == "GET" else None
+        return show.sign_in_again(url_for("people.login", next=back))
+    if not _may(g.signed_in, from_page):
+        abort(403 if g.signed_in.merchant or from_page is Needs.STAFF else 404)
+    return None
+
+
+def _may(who: SignedIn, permission: Needs) -> bool:
+    if permission is Needs.SIGN_IN:
+        return True
+    if permission is Needs.STAFF:
+        return who.user.is_staff
+    return who.role is not None and who.role.rank >= RANK[permission].rank
+
+
+def may(permission: Needs) -> bool:
+    """Whether whoever is signed in may do this; for templates that leave out what would be refused."""
+    return g.signed_in is not None and _may(g.signed_in, permission)
+
+
+def _person(_: object) -> User | None:
+    found: SignedIn | None = g.get("signed_in")
+    return found.user if found else None
+
+
+def signed_in() -> SignedIn:
+    """Who is signed in, on a page that asked for it."""
+    found: SignedIn = g.signed_in
+    return found
+
+
+def merchant() -> Merchant:
+    """The merchant of the page."""
+    found = signed_in().merchant
+    if found is None:
+        abort(404)
+    return found
+
+
+def by() -> By:
+    """Who acts, for the flows."""
+    who = signed_in()
+    return By(who.user.name, who.user.id, g.request_id)
+
+
+def find(model: type[M], public_id: str) -> M:
+    """A thing of this merchant.  Whatever else the id may name, the answer is the same 404."""
+    try:
+        key = uuid.UUID(public_id)
+    except ValueError:
+        abort(404)
+    found = db.session.get(model, (whose(), key))
+    if found is None:
+        abort(404)
+    return found

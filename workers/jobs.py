@@ -1,0 +1,16 @@
+"""What RQ calls.  It finds the verb for a kind of work and hands over the row; none of it is logic."""
+
+from portal.flows import batches, connections, grants, sync, work
+
+VERBS: dict[str, work.Verb] = {
+    "activate": connections.activate,
+    "sync": sync.run,
+    "sync_due": sync.due,
+    "renew_token": grants.renew,
+    "link_batch": batches.carry_out,
+}
+
+
+def drain(lane: str) -> None:
+    """Work off a lane for a while; the relay rings again while there is more."""
+    work.drain(lane, VERBS)
