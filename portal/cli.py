@@ -53,7 +53,7 @@ def create_owner(merchant: str, email: str, name: str, currency: str, zone: str)
     """Make a merchant and its first owner; the password is asked for."""
     with _app().app_context():
         user = _new_user(email, name, is_staff=False)
-        people.join(people.create_merchant(merchant, currency, zone).id, user, Role.OWNER)
+        people.join(people.create_merchant(merchant, currency, zone), user, Role.OWNER)
     click.echo(f"{email} is the owner of {merchant}.")
 
 
@@ -103,7 +103,10 @@ def sandbox(host: str, port: int, state: Path) -> None:
 def routes() -> None:
     """Print every address, its methods, and who may open it."""
     app = _app()
-    rows = sorted((rule.rule, ",".join(sorted(rule.methods - {"HEAD", "OPTIONS"})), rule.endpoint) for rule in app.url_map.iter_rules())
+    rows = sorted(
+        (rule.rule, ",".join(sorted(rule.methods - {"HEAD", "OPTIONS"})), rule.endpoint)
+        for rule in app.url_map.iter_rules()
+    )
     for address, methods, endpoint in rows:
         click.echo(f"{address:48} {methods:10} {permission_of(app, endpoint).value}")
 

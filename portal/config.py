@@ -23,6 +23,7 @@ class Settings:
 
     `sealing_keys` are base64 texts of 32 bytes, newest first.  `allowed_hosts` are the remote hosts that a typed
     endpoint may name besides each integration's own.  `proxies` counts the trusted hops in front of the web process.
+    `paces` are calls a second by integration, where the operator knows better than its declaration.
     """
 
     env: str
@@ -36,6 +37,7 @@ class Settings:
     sandbox_url: str = ""
     allowed_hosts: frozenset[str] = frozenset()
     proxies: int = 0
+    paces: Mapping[str, float] = field(default_factory=dict)
     log_level: str = "INFO"
     quick_hashing: bool = False
 
@@ -65,6 +67,7 @@ class Settings:
             sandbox_url=said.get("PORTAL_SANDBOX_URL", "").rstrip("/"),
             allowed_hosts=frozenset(said.get("PORTAL_ALLOWED_HOSTS", "").lower().replace(",", " ").split()),
             proxies=int(said.get("PORTAL_PROXIES") or 0),
+            paces=_paces(said.get("PORTAL_PACES", "")),
             log_level=said.get("PORTAL_LOG_LEVEL", "info").upper(),
         )
         if faults := settings.faults():
@@ -101,6 +104,11 @@ class Settings:
 
 def _psycopg(url: str) -> str:
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def _paces(text: str) -> dict[str, float]:
+    pairs = (each.split("=", 1) for each in text.replace(",", " ").split() if "=" in each)
+    return {key: float(rate) for key, rate in pairs}
 
 
 def _is_key(text: str) -> bool:

@@ -64,9 +64,11 @@ def csrf(client: FlaskClient, page: str) -> str:
 def make(app: Flask) -> Cast:
     """Write the cast into an empty database."""
     with app.app_context():
-        lantern = people.create_merchant("Blue Lantern", "CNY", "Asia/Shanghai").id
-        rival = people.create_merchant("Red Anchor", "IDR", "Asia/Jakarta").id
-        mei, tom, vera, rex, sam = (_person(name) for name in ("Mei Lin", "Tom Ellis", "Vera Novak", "Rex Stone", "Sam Staff"))
+        lantern = people.create_merchant("Blue Lantern", "CNY", "Asia/Shanghai")
+        rival = people.create_merchant("Red Anchor", "IDR", "Asia/Jakarta")
+        mei, tom, vera, rex, sam = (
+            _person(name) for name in ("Mei Lin", "Tom Ellis", "Vera Novak", "Rex Stone", "Sam Staff")
+        )
         for person, merchant, role in (
             (mei, lantern, Role.OWNER),
             (tom, lantern, Role.MANAGER),

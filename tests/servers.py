@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psycopg
+from psycopg import sql
+
 from portal.kit import postgres, roles, valkey
 
 
@@ -51,3 +54,12 @@ def _numbered(url: str, worker: str) -> str:
         return ""
     number = int("".join(filter(str.isdigit, worker)) or 0) % 15 + 1
     return f"{url}{'&' if '?' in url else '?'}db={number}"
+
+
+@contextmanager
+def scratch_database(running: Servers) -> Iterator[roles.Addresses]:
+    """A database beside the others that is gone afterwards."""
+    name = f"lintas_scratch_{os.getpid()}"
+    yield roles.prepare(running.superuser_url, name)
+    with psycopg.connect(roles.dsn(running.superuser_url), autocommit=True) as server:
+        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -327,6 +327,8 @@ def upgrade() -> None:
         sa.Column("token_expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("shop_id", sa.Text(), nullable=False),
         sa.Column("shop_name", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("returned_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),

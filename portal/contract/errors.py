@@ -10,6 +10,7 @@ class Cause(StrEnum):
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the name of a cause, not a secret.
     TOKEN_MISSING = "token_missing"  # noqa: S105 - the name of a cause, not a secret.
     GRANT_REFUSED = "grant_refused"
+    WRONG_CALLBACK = "wrong_callback"
     SELLER_LEVEL = "seller_level"
     NOT_A_SELLER = "not_a_seller"
     NO_PERMISSION = "no_permission"

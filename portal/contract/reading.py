@@ -17,7 +17,7 @@ _MOST = 2**31 - 1
 
 def part(raw: Any, name: str) -> Mapping[str, Any]:
     """An object inside an item, empty where it is missing.  Raises BadRecord when something else stands there."""
-    found = raw.get(name) if isinstance(raw, Mapping) else None
+    found = _found(raw, name)
     if found is None:
         return {}
     if not isinstance(found, Mapping):
@@ -25,9 +25,9 @@ def part(raw: Any, name: str) -> Mapping[str, Any]:
     return found
 
 
-def text(raw: Mapping[str, Any], name: str) -> str:
+def text(raw: Any, name: str) -> str:
     """A word exactly as it was given, "" where there is none.  Numbers become their digits."""
-    found = raw.get(name)
+    found = _found(raw, name)
     if found is None:
         return ""
     if isinstance(found, bool) or not isinstance(found, str | int | Decimal):
@@ -38,9 +38,9 @@ def text(raw: Mapping[str, Any], name: str) -> str:
     return word
 
 
-def remote_id(raw: Mapping[str, Any], name: str) -> str:
+def remote_id(raw: Any, name: str) -> str:
     """An id as text: 64-bit numbers stay whole.  Raises BadRecord where there is none."""
-    found = raw.get(name)
+    found = _found(raw, name)
     if isinstance(found, bool) or not isinstance(found, str | int):
         raise BadRecord(f"{name} is missing" if found is None else f"{name} is a {type(found).__name__}, not an id")
     word = text(raw, name).strip()
@@ -49,7 +49,7 @@ def remote_id(raw: Mapping[str, Any], name: str) -> str:
     return word
 
 
-def whole(raw: Mapping[str, Any], name: str) -> int | None:
+def whole(raw: Any, name: str) -> int | None:
     """A whole number, given as number or text, None where there is none."""
     word = text(raw, name).strip()
     if not word:
@@ -60,7 +60,7 @@ def whole(raw: Mapping[str, Any], name: str) -> int | None:
     return int(number)
 
 
-def amount(raw: Mapping[str, Any], name: str, currency: str) -> Money | None:
+def amount(raw: Any, name: str, currency: str) -> Money | None:
     """An amount in major units, None where there is none."""
     word = text(raw, name).strip()
     if not word:
@@ -71,7 +71,7 @@ def amount(raw: Mapping[str, Any], name: str, currency: str) -> Money | None:
         raise BadRecord(f"{name}: {why}") from None
 
 
-def instant(raw: Mapping[str, Any], name: str) -> datetime | None:
+def instant(raw: Any, name: str) -> datetime | None:
     """A moment given in milliseconds since 1970, None where there is none (0 counts as none)."""
     word = text(raw, name).strip()
     if not word:
@@ -84,6 +84,12 @@ def instant(raw: Mapping[str, Any], name: str) -> datetime | None:
         return _EPOCH + timedelta(milliseconds=int(word))
     except OverflowError:
         raise BadRecord(f"{name} lies outside the calendar") from None
+
+
+def _found(raw: Any, name: str) -> Any:
+    if not isinstance(raw, Mapping):
+        raise BadRecord(f"the item is a {type(raw).__name__}, not an object")
+    return raw.get(name)
 
 
 def _decimal(word: str, name: str) -> Decimal:

@@ -265,9 +265,11 @@ class RouterClient(ApiClient):
 
     def _set_clock(self, answer: Answer) -> bool:
         """Take over the gateway's time.  False where it tells none, or none that differs."""
+        # A server in front may have put its own Date before the gateway's.
+        said = answer.headers.get_list("Date")
         try:
-            theirs = parsedate_to_datetime(answer.headers["Date"])
-        except (KeyError, ValueError):
+            theirs = parsedate_to_datetime(said[-1])
+        except (IndexError, ValueError):
             return False
         if theirs.tzinfo is None:
             return False

@@ -211,6 +211,7 @@ TAKE_BACK = sa.text(
 
 
 def _carry_out_piece(batch: LinkBatch) -> int:
+    linking.change_products()
     choice = Choice.of(batch.chosen)
     query = sa.select(Listing.id, Listing.sku_near).where(*chosen(choice)).order_by(Listing.id).limit(PIECE)
     rows = db.session.execute(query.with_for_update(skip_locked=True)).all()
@@ -256,6 +257,7 @@ UNDO_PRODUCTS = sa.text(
 
 
 def _undo_piece(batch: LinkBatch) -> int:
+    linking.change_products()
     query = sa.select(Listing.id, Listing.sku_near).where(Listing.merchant_id == whose(), Listing.batch_id == batch.id)
     rows = db.session.execute(query.order_by(Listing.id).limit(PIECE).with_for_update()).all()
     if not rows:

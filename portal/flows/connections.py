@@ -1,7 +1,7 @@
 """Connections from draft to active: install, save, test, turn on and off, pause, remove."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,21 +9,24 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from portal import integrations
-from portal.contract.definition import Integration, Kind, Resource
+from portal.contract.definition import Entry, Integration, Kind, Resource
 from portal.contract.errors import Cause, RemoteError, Unauthorised
+from portal.contract.options import Options
 from portal.contract.records import Shop, Verdict
-from portal.flows import audit, grants, lines, notices, secrets, sync, trouble, work
+from portal.flows import audit, grants, lines, logos, notices, secrets, sync, trouble, work
 from portal.flows.audit import By
 from portal.flows.work import Claim, Dead, Outcome
-from portal.kit import logo
 from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
-from portal.models import Connection, ConnectionState, Logo, Store
+from portal.models import Connection, ConnectionState, GrantAttempt, Store
 from portal.models.work import work_key
 
 FIRST_CHECK = timedelta(minutes=5)
+LONGEST_NAME = 80
+# What the house asks of every connection, whether its integration names it or not.
+OF_THE_HOUSE = {"import_products", "import_orders"}
 
 
 def find(connection_id: uuid.UUID) -> Connection:
@@ -59,9 +62,10 @@ def _free_name(store_id: uuid.UUID, wanted: str) -> str:
     return next(each for each in names if each.lower() not in taken)
 
 
-def confirm(connection: Connection, step: str, by: By) -> None:
-    """Keep a tick of the guide: who set it and when."""
-    connection.confirmed = {**connection.confirmed, step: {"by": by.name, "at": now().isoformat()}}
+def confirm(connection: Connection, ticked: Collection[str], by: By) -> None:
+    """Keep which steps of the guide are ticked: who set each and when."""
+    fresh = {"by": by.name, "at": now().isoformat()}
+    connection.confirmed = {step: connection.confirmed.get(step, fresh) for step in ticked}
     db.session.commit()
 
 
@@ -71,16 +75,21 @@ def save_settings(
     """Save what the merchant typed; an empty secret keeps the saved one.  Contacts nobody.  Raises Refusal."""
     one = integrations.get(connection.integration)
     plain, sealed = _sorted_values(one, values)
+    if not 1 <= len(name.strip()) <= LONGEST_NAME:
+        raise Refusal("name_length", "name", longest=LONGEST_NAME)
+    if picture:
+        logos.keep(connection, picture)
     before = {"name": connection.name, **connection.settings}
     connection.name = name.strip()
     connection.settings = {**connection.settings, **plain}
     for field, text in sealed.items():
         secrets.keep(connection, field, text, by.name)
-    if picture:
-        connection.logo_id = _keep_logo(picture)
     if connection.state is ConnectionState.DRAFT:
         connection.move(ConnectionState.SAVED)
-    if sealed or _app_changed(one, before, plain):
+    if _app_changed(one, before, plain):
+        secrets.forget(connection, "token.access", "token.refresh")
+        connection.token_expires_at = connection.granted_at = None
+    if sealed or any(before.get(key, "") != value for key, value in plain.items()):
         _start_anew(connection)
     after = {
         "name": connection.name,
@@ -106,13 +115,20 @@ def _sorted_values(one: Integration, values: Mapping[str, str]) -> tuple[dict[st
     sealed: dict[str, str] = {}
     for each in one.settings:
         text = (values.get(each.key) or "").strip()
-        if each.entry.value == "address" and text:
-            lines.check_endpoint(one, text)
+        if each.entry is Entry.ADDRESS and text:
+            _check_endpoint(one, each.key, text)
         if not each.secret:
             plain[each.key] = text
         elif text:
             sealed[each.key] = text
     return plain, sealed
+
+
+def _check_endpoint(one: Integration, field: str, text: str) -> None:
+    try:
+        lines.check_endpoint(one, text)
+    except Refusal as why:
+        raise Refusal(why.reason, field, **why.values) from None
 
 
 def _app_changed(one: Integration, before: Mapping[str, Any], plain: Mapping[str, str]) -> bool:
@@ -123,20 +139,12 @@ def _start_anew(connection: Connection) -> None:
     """New credentials: what the remote said of the old ones counts no longer."""
     connection.checked_at = None
     connection.shop_id = connection.shop_name = ""
-    notices.clear("connection", connection.id)
+    db.session.execute(
+        sa.delete(GrantAttempt).where(GrantAttempt.merchant_id == whose(), GrantAttempt.connection_id == connection.id)
+    )
     if connection.state in {ConnectionState.FAILED, ConnectionState.PAUSED}:
         connection.move(ConnectionState.SAVED)
-        connection.trouble = connection.trouble_detail = ""
-
-
-def _keep_logo(picture: bytes) -> uuid.UUID:
-    try:
-        png = logo.redrawn(picture)
-    except logo.NotAPicture as why:
-        raise Refusal(f"logo_{why}", "logo", most=logo.LARGEST_UPLOAD // 1024) from None
-    row = Logo(merchant_id=whose(), id=new_id(), png=png, digest=audit.fingerprint(png.hex()))
-    db.session.add(row)
-    return row.id
+    trouble.forget(connection)
 
 
 def test(connection: Connection, by: By) -> Shop:
@@ -156,11 +164,12 @@ def test(connection: Connection, by: By) -> Shop:
 
 
 def save_options(connection: Connection, values: Mapping[str, Any], by: By) -> None:
-    """Save the options.  Turning the export on is not among them: see `portal.flows.exports`."""
+    """Save the options.  Turning the export on is not among them: that wants a look at every number it would change."""
     one = integrations.get(connection.integration)
     before = dict(connection.options)
-    known = {each.key for each in one.options}
+    known = ({each.key for each in one.options} | OF_THE_HOUSE) - {"export"}
     connection.options = {**before, **{key: value for key, value in values.items() if key in known}}
+    _follow_import(connection, before, by)
     if connection.options != before:
         audit.note(
             by,
@@ -173,6 +182,15 @@ def save_options(connection: Connection, values: Mapping[str, Any], by: By) -> N
             after=connection.options,
         )
     db.session.commit()
+
+
+def _follow_import(connection: Connection, before: Mapping[str, Any], by: By) -> None:
+    """The import of the catalogue starts and stops with its switch, where the connection is on."""
+    was, wanted = Options.read(before).import_products, connection.known_options.import_products
+    if was and not wanted:
+        sync.stop_all(connection, "import_turned_off")
+    elif wanted and not was and connection.state is ConnectionState.ACTIVE:
+        sync.start(connection, Resource.PRODUCTS, by.name)
 
 
 def save_audits(connection: Connection, words: Mapping[str, str], by: By) -> None:
@@ -214,10 +232,14 @@ def turn_on(connection: Connection, by: By) -> None:
     if connection.is_active:
         return
     connection.move(ConnectionState.ACTIVATING)
+    _begin_check(connection, by)
+    audit.note(by, "turned_on", "connection", connection.id, name=connection.name, store_id=connection.store_id)
+    db.session.commit()
+
+
+def _begin_check(connection: Connection, by: By) -> None:
     connection.active_since = now()
-    connection.trouble = connection.trouble_detail = ""
-    connection.trouble_since = None
-    notices.clear("connection", connection.id)
+    trouble.forget(connection)
     work.add(
         "activate",
         lines.lane(connection),
@@ -226,8 +248,23 @@ def turn_on(connection: Connection, by: By) -> None:
         priority=2,
         asked_by=by.name,
     )
-    audit.note(by, "turned_on", "connection", connection.id, name=connection.name, store_id=connection.store_id)
+
+
+def check_again(connection: Connection, by: By) -> None:
+    """The button *Check again*: the first check begins anew, with five minutes of its own.  Raises Refusal."""
+    if connection.state is not ConnectionState.ACTIVATING:
+        return turn_on(connection, by)
+    _begin_check(connection, by)
     db.session.commit()
+    return None
+
+
+def adopt(connection: Connection, session_hash: bytes, by: By) -> None:
+    """Take over what a consent brought; one that only rested for want of it is turned on again.  Raises Refusal."""
+    rested = connection.state in {ConnectionState.PAUSED, ConnectionState.FAILED}
+    grants.adopt(connection, session_hash, by)
+    if rested:
+        turn_on(connection, by)
 
 
 def turn_off(connection: Connection, by: By) -> None:
@@ -235,6 +272,7 @@ def turn_off(connection: Connection, by: By) -> None:
     if connection.state in {ConnectionState.DRAFT, ConnectionState.SAVED}:
         return
     connection.move(ConnectionState.SAVED)
+    trouble.forget(connection)
     trouble.stop_work(connection)
     sync.stop_all(connection, "turned_off")
     audit.note(by, "turned_off", "connection", connection.id, name=connection.name, store_id=connection.store_id)
@@ -271,6 +309,8 @@ def activate(claimed: Claim) -> Outcome:
 def _activation_failed(claimed: Claim, why: RemoteError) -> Outcome:
     """A refusal ends the activation at once; a remote that does not answer gets five minutes."""
     connection = find(uuid.UUID(claimed.body["connection"]))
+    if connection.state is not ConnectionState.ACTIVATING:
+        return None
     patient = connection.active_since is not None and now() - connection.active_since < FIRST_CHECK
     if isinstance(why, Unauthorised):
         trouble.pause(connection, why)
@@ -293,6 +333,8 @@ def remove(connection: Connection, by: By) -> None:
         by, "connection_removed", "connection", connection.id, name=connection.name, store_id=connection.store_id
     )
     notices.clear("connection", connection.id)
+    sync.forget_failures(connection)
+    logos.drop(connection)
     db.session.execute(sa.delete(Connection).where(Connection.merchant_id == whose(), Connection.id == connection.id))
     db.session.commit()
 
@@ -317,7 +359,7 @@ def default_plugins() -> dict[uuid.UUID, str]:
     query = sa.select(Connection.store_id, Connection.name).where(
         Connection.merchant_id == whose(), Connection.is_default, Connection.kind == Kind.FULFILMENT.value
     )
-    return {store_id: name for store_id, name in db.session.execute(query)}
+    return {row.store_id: row.name for row in db.session.execute(query)}
 
 
 def _commit() -> None:

@@ -4,7 +4,9 @@ import hashlib
 import json
 import time
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
@@ -38,7 +40,7 @@ def callback_url(one: Integration) -> str:
 def begin(connection: Connection, session_hash: bytes, by: By) -> str:
     """The address of the remote's consent page for this connection.  Raises Refusal."""
     one = integrations.get(connection.integration)
-    if one.grant is None or by.user_id is None:
+    if one.grant is None or not one.grant.needed(connection.settings) or by.user_id is None:
         raise Refusal("nothing_to_grant")
     state, redirect_uri = new_token(), callback_url(one)
     db.session.add(
@@ -57,39 +59,43 @@ def begin(connection: Connection, session_hash: bytes, by: By) -> str:
     return address
 
 
-def returned(
-    one: Integration, state: str, code: str, error: str, session_hash: bytes
-) -> tuple[GrantAttempt, RemoteError | None]:
-    """The browser is back from the remote.  Gives the attempt, and why it did not succeed where it did not.
+def returned(one: Integration, query: Mapping[str, str], session_hash: bytes, address: str) -> GrantAttempt:
+    """The browser is back from the remote, at `address` with this query.  Gives its attempt.
 
-    Changes the code into tokens, asks whose shop they open, and keeps them sealed until the merchant goes on.  Raises
-    Refusal where the state is none of ours, another session's, used, or too old.
+    Changes the code into tokens, asks whose shop they open, and keeps them sealed until the merchant goes on; where
+    that cannot be done, the attempt's `cause` says why.  Raises Refusal where the state is none of ours, another
+    session's, used, or too old; its value `connection` names the connection where that much is known.
     """
-    attempt = _take(one, state, session_hash)
-    connection = db.session.get_one(Connection, (whose(), attempt.connection_id))
-    if error or not code:
-        cause = Cause.SELLER_LEVEL if "seller" in error or "qualified" in error else Cause.GRANT_REFUSED
-        db.session.commit()
-        return attempt, Refused(cause, error[:100])
-    who = lines.account(connection)
-    redirect_uri = attempt.redirect_uri
-    db.session.commit()  # No transaction stays open while the remote thinks.
-    grant = one.grant
-    if grant is None:
+    if one.grant is None:
         raise Refusal("nothing_to_grant")
+    attempt = _take(one, query.get("state", ""), session_hash)
+    connection = db.session.get_one(Connection, (whose(), attempt.connection_id))
+    redirect_uri = attempt.redirect_uri
+    if urlsplit(address).netloc != urlsplit(redirect_uri).netloc:
+        return _brought_nothing(attempt, Refused(Cause.WRONG_CALLBACK, address.partition("?")[0]))
+    if query.get("error") or not query.get("code"):
+        return _brought_nothing(attempt, one.grant.refused(query))
+    who = lines.account(connection)
+    db.session.commit()  # The state is used from here on, whatever the remote answers.
     try:
         with lines.open_client(connection, with_account=who, seconds=lines.IN_A_REQUEST) as client:
-            tokens = grant.take(client, code, redirect_uri)
+            tokens = one.grant.take(client, query["code"], redirect_uri)
         new = lines.with_tokens(who, tokens)
         with lines.open_client(connection, with_account=new, seconds=lines.IN_A_REQUEST) as client:
             shop = one.check(client)
     except RemoteError as why:
-        return attempt, why
+        return _brought_nothing(attempt, why)
     attempt.sealed = house().keyring.seal(_packed(tokens), _place(attempt))
     attempt.token_expires_at = tokens.expires_at
     attempt.shop_id, attempt.shop_name = shop.remote_id, shop.name
     db.session.commit()
-    return attempt, None
+    return attempt
+
+
+def _brought_nothing(attempt: GrantAttempt, why: RemoteError) -> GrantAttempt:
+    attempt.cause, attempt.detail = why.cause.value, f"{why.code} {why.detail}".strip()
+    db.session.commit()
+    return attempt
 
 
 def _take(one: Integration, state: str, session_hash: bytes) -> GrantAttempt:
@@ -101,39 +107,47 @@ def _take(one: Integration, state: str, session_hash: bytes) -> GrantAttempt:
     if found is None:
         raise Refusal("unknown_state")
     connection = db.session.get_one(Connection, (whose(), found.connection_id))
-    if found.session_hash != session_hash or connection.integration != one.key:
-        raise Refusal("other_session")
+    if connection.integration != one.key:
+        raise Refusal("unknown_state")
+    if found.session_hash != session_hash:
+        raise Refusal("other_session", connection=connection.id)
     if found.returned_at is not None:
-        raise Refusal("state_used")
+        raise Refusal("state_used", connection=connection.id)
     if found.made_at + LIFETIME < now():
-        raise Refusal("state_too_old")
+        raise Refusal("state_too_old", connection=connection.id)
     found.returned_at = now()
     return found
 
 
-def pending(connection: Connection, session_hash: bytes) -> GrantAttempt | None:
-    """The attempt of this session that brought tokens and waits for the merchant to go on."""
+def last_trip(connection: Connection, session_hash: bytes) -> GrantAttempt | None:
+    """The last attempt of this session that came back: with tokens that wait for the merchant, or with a cause."""
     query = sa.select(GrantAttempt).where(
         GrantAttempt.merchant_id == whose(),
         GrantAttempt.connection_id == connection.id,
         GrantAttempt.session_hash == session_hash,
-        GrantAttempt.sealed.is_not(None),
+        GrantAttempt.returned_at.is_not(None),
     )
-    return db.session.scalars(query.order_by(GrantAttempt.id.desc()).limit(1)).one_or_none()
+    return db.session.scalars(query.order_by(GrantAttempt.returned_at.desc()).limit(1)).one_or_none()
 
 
-def adopt(attempt: GrantAttempt, by: By) -> None:
-    """The merchant saw whose shop it is and goes on: from now on the connection works with these tokens."""
-    if attempt.sealed is None:
+def adopt(connection: Connection, session_hash: bytes, by: By) -> None:
+    """The merchant saw whose shop it is and goes on: from now on the connection works with these tokens.
+
+    Raises Refusal where nothing waits.
+    """
+    attempt = last_trip(connection, session_hash)
+    if attempt is None or attempt.sealed is None:
         raise Refusal("nothing_to_grant")
-    connection = _locked(attempt.connection_id)
+    connection = _locked(connection.id)
     access, refresh = json.loads(house().keyring.open(attempt.sealed, _place(attempt)))
     _store(connection, Tokens(access, refresh, attempt.token_expires_at), by.name)
-    connection.granted_at = now()
+    connection.granted_at = connection.checked_at = now()
     connection.shop_id, connection.shop_name = attempt.shop_id, attempt.shop_name
     if connection.state in {ConnectionState.PAUSED, ConnectionState.FAILED}:
         connection.move(ConnectionState.SAVED)
-        connection.trouble = connection.trouble_detail = ""
+    trouble.forget(connection)
+    if connection.is_active:
+        plan_renewal(connection)
     db.session.execute(
         sa.delete(GrantAttempt).where(
             GrantAttempt.merchant_id == whose(), GrantAttempt.connection_id == attempt.connection_id

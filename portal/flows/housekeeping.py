@@ -35,5 +35,5 @@ def _merchants() -> list[uuid.UUID]:
     with db.engine.begin() as wire:
         wire.execute(sa.text("set local role lintas_relay"))
         return list(
-            wire.execute(sa.select(sa.distinct(Work.merchant_id)).where(Work.status == WorkStatus.DONE)).scalars()
+            wire.execute(sa.select(Work.merchant_id).distinct().where(Work.status == WorkStatus.DONE)).scalars()
         )

@@ -3,18 +3,24 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
 
+from portal.contract.errors import BadRecord
 from portal.contract.records import RemoteListing, Verdict
 from portal.flows import linking
 from portal.kit.clock import now
 from portal.kit.db import db
 from portal.kit.ids import new_id
 from portal.kit.text import near
-from portal.models import Connection, Listing
+from portal.models import Connection, LinkState, Listing
+
+
+LARGEST_QUANTITY = 2**31 - 1
+LARGEST_PRICE = 10**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,37 +34,110 @@ class Kept:
 
 def keep(connection: Connection, records: Iterable[RemoteListing], audits: Mapping[str, Verdict]) -> Kept:
     """Take a page of listings into the open transaction: a constant number of statements, however long the page."""
-    rows = {each.remote_id: _row(each, audits) for each in _newest(records)}
-    if not rows:
+    newest = _newest(records)
+    if not newest:
         return Kept()
-    known = _known(connection, list(rows))
-    news = [row for remote_id, row in rows.items() if _is_news(row, known.get(remote_id))]
+    passed = {remote_id: _passed(each, audits) for remote_id, each in newest.items()}
+    known = _known(connection, list(newest))
+    # Most of most pages is known and unchanged; only the rest is made into rows.
+    news = [
+        _row(each, digest, passed[remote_id])
+        for remote_id, each in newest.items()
+        if _is_news(each, digest := _digest(each, passed[remote_id]), known.get(remote_id))
+    ]
+    fresh = [row for row in news if row["remote_id"] not in known]
     if news:
+        linking.hold_products_still()
+        in_company = _judge_alone(connection, fresh)
         _write(connection, news)
-        nears = {row["sku_near"] for row in news} | {
-            known[row["remote_id"]].sku_near for row in news if row["remote_id"] in known
-        }
-        linking.settle(
-            nears - {""}, connection=connection, emptied=[row["remote_id"] for row in news if not row["sku_near"]]
-        )
-    fresh = sum(row["remote_id"] not in known for row in news)
-    return Kept(fresh, len(news) - fresh, sum(not row["passed"] for row in rows.values()))
+        for row in news:
+            if row["remote_id"] in known:
+                in_company |= {row["sku_near"], known[row["remote_id"]].sku_near}
+        emptied = [row["remote_id"] for row in news if not row["sku_near"] and row["remote_id"] in known]
+        linking.settle(in_company - {""}, connection=connection, emptied=emptied)
+    return Kept(len(fresh), len(news) - len(fresh), len(passed) - sum(passed.values()))
 
 
-def _newest(records: Iterable[RemoteListing]) -> list[RemoteListing]:
+def _judge_alone(connection: Connection, fresh: Sequence[dict[str, Any]]) -> set[str]:
+    """Give each new listing its state where its SKU stands alone in the connection: most do, and are written once.
+
+    Answers the near twins of the others, which `linking.settle` judges together after they are written.
+    """
+    nears = Counter(row["sku_near"] for row in fresh)
+    company = _nears_in_use(connection, list(nears)) | {each for each, number in nears.items() if number > 1}
+    products = linking.products_like(list(nears))
+    links = connection.known_options.auto_link
+    for row in fresh:
+        alike = products.get(row["sku_near"], {}) if row["sku_near"] else {}
+        exact = alike.get(row["sku"])
+        if not row["passed"]:
+            row["link_state"] = LinkState.WAITING
+        elif not row["sku_near"]:
+            row["link_state"] = LinkState.EMPTY
+        elif row["sku_near"] in company:
+            row["link_state"] = LinkState.NEW
+        elif exact is not None:
+            row["link_state"] = LinkState.LINKED if links else LinkState.MATCHED
+            row["product_id"] = exact if links else None
+        else:
+            row["link_state"] = (LinkState.NEW, LinkState.NEAR, LinkState.AMBIGUOUS)[min(len(alike), 2)]
+    return company
+
+
+def _nears_in_use(connection: Connection, nears: Sequence[str]) -> set[str]:
+    query = sa.select(Listing.sku_near).where(
+        Listing.merchant_id == connection.merchant_id,
+        Listing.connection_id == connection.id,
+        Listing.sku_near == sa.any_(sa.cast([each for each in nears if each], sa.ARRAY(sa.Text()))),
+    )
+    return set(db.session.scalars(query))
+
+
+def check_storable(record: RemoteListing) -> None:
+    """Raise BadRecord for what no table can hold: NUL, half a surrogate pair, a number beyond all measure."""
+    for value in TOLD(record):
+        if isinstance(value, str) and ("\x00" in value or not value.isprintable() and _is_broken(value)):
+            raise BadRecord("a text that cannot be kept", record.remote_id)
+    if record.quantity is not None and abs(record.quantity) > LARGEST_QUANTITY:
+        raise BadRecord(f"a quantity of {record.quantity}", record.remote_id)
+    if record.price is not None and abs(record.price.minor) > LARGEST_PRICE:
+        raise BadRecord("a price beyond all measure", record.remote_id)
+
+
+def _is_broken(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _newest(records: Iterable[RemoteListing]) -> dict[str, RemoteListing]:
     """One record per remote id: pages that shift under the walk show the same listing twice."""
     found: dict[str, RemoteListing] = {}
     for each in records:
         other = found.get(each.remote_id)
         if other is None or each.updated_at is None or other.updated_at is None or each.updated_at >= other.updated_at:
             found[each.remote_id] = each
-    return list(found.values())
+    return found
 
 
-def _row(record: RemoteListing, audits: Mapping[str, Verdict]) -> dict[str, Any]:
-    passed = record.audit_word is None or audits.get(record.audit_word) is Verdict.PASSED
+def _passed(record: RemoteListing, audits: Mapping[str, Verdict]) -> bool:
+    return record.audit_word is None or audits.get(record.audit_word) is Verdict.PASSED
+
+
+TOLD = attrgetter(*(each.name for each in fields(RemoteListing) if each.name != "updated_at"))
+
+
+def _digest(record: RemoteListing, passed: bool) -> bytes:
+    """A hash of all that the remote told, except when it says that it changed."""
+    told = repr((passed, TOLD(record))).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(told, digest_size=16).digest()
+
+
+def _row(record: RemoteListing, digest: bytes, passed: bool) -> dict[str, Any]:
     price = record.price
-    row = {
+    return {
         "remote_id": record.remote_id,
         "parent_id": record.parent_id,
         "sku": record.sku,
@@ -75,12 +154,9 @@ def _row(record: RemoteListing, audits: Mapping[str, Verdict]) -> dict[str, Any]
         "on_sale": record.on_sale,
         "audit_word": record.audit_word,
         "passed": passed,
+        "digest": digest,
         "remote_updated_at": record.updated_at,
     }
-    text = "\x1f".join(
-        "\x00" if value is None else str(value) for key, value in row.items() if key != "remote_updated_at"
-    )
-    return {**row, "digest": hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()}
 
 
 def _known(connection: Connection, remote_ids: Sequence[str]) -> dict[str, Any]:
@@ -94,12 +170,12 @@ def _known(connection: Connection, remote_ids: Sequence[str]) -> dict[str, Any]:
     return {row.remote_id: row for row in db.session.execute(query)}
 
 
-def _is_news(row: Mapping[str, Any], known: Any) -> bool:
+def _is_news(record: RemoteListing, digest: bytes, known: Any) -> bool:
     if known is None:
         return True
-    if known.digest == row["digest"] and known.missing_since is None:
+    if known.digest == digest and known.missing_since is None:
         return False
-    theirs, ours = row["remote_updated_at"], known.remote_updated_at
+    theirs, ours = record.updated_at, known.remote_updated_at
     return theirs is None or ours is None or theirs >= ours
 
 
@@ -123,24 +199,17 @@ COLUMNS = {
     "digest": "bytea",
     "remote_updated_at": "timestamptz",
 }
-# A new listing whose SKU stands alone in its connection is linked as it is written; everything less plain is left to
-# `linking.settle`, which then has few rows to change.
+OF_NEW_ROWS = {"id": "uuid", "link_state": "text", "product_id": "uuid"}
+ALL = {**COLUMNS, **OF_NEW_ROWS}
 WRITE = sa.text(
     f"""
-    insert into listing (merchant_id, connection_id, id, {", ".join(COLUMNS)},
-        link_state, product_id, link_how, linked_at, linked_sku, linked_by, changed_at, created_at)
-    select :merchant, :connection, r.id, {", ".join("r." + name for name in COLUMNS)},
-        case when not r.passed then 'waiting' when r.sku_near = '' then 'empty'
-             when p.id is not null then 'linked' else 'new' end,
-        p.id, case when p.id is not null then 'sku' end,
-        case when p.id is not null then cast(:moment as timestamptz) end,
-        case when p.id is not null then r.sku end, '', :moment, :moment
-    from unnest(cast(:id as uuid[]), cast(:alone as boolean[]),
-        {", ".join(f"cast(:{name} as {kind}[])" for name, kind in COLUMNS.items())})
-        as r(id, alone, {", ".join(COLUMNS)})
-    left join product p on :links and r.alone and r.passed and p.merchant_id = :merchant and p.sku = r.sku
-        and not exists (select 1 from listing t where t.merchant_id = :merchant and t.connection_id = :connection
-            and t.sku_near = r.sku_near and t.sku = r.sku)
+    insert into listing (merchant_id, connection_id, {", ".join(ALL)},
+        link_how, linked_at, linked_sku, linked_by, changed_at, created_at)
+    select :merchant, :connection, {", ".join("r." + name for name in ALL)},
+        case when r.product_id is not null then 'sku' end,
+        case when r.product_id is not null then cast(:moment as timestamptz) end,
+        case when r.product_id is not null then r.sku end, '', :moment, :moment
+    from unnest({", ".join(f"cast(:{name} as {kind}[])" for name, kind in ALL.items())}) as r({", ".join(ALL)})
     on conflict (merchant_id, connection_id, remote_id) do update set
         {", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "remote_id")},
         missing_since = null, changed_at = excluded.changed_at
@@ -149,7 +218,6 @@ WRITE = sa.text(
 
 
 def _write(connection: Connection, news: Sequence[Mapping[str, Any]]) -> None:
-    often = Counter(row["sku"] for row in news)
     arrays = {name: [row[name] for row in news] for name in COLUMNS}
     db.session.execute(
         WRITE,
@@ -158,8 +226,8 @@ def _write(connection: Connection, news: Sequence[Mapping[str, Any]]) -> None:
             "merchant": connection.merchant_id,
             "connection": connection.id,
             "id": [new_id() for _ in news],
-            "alone": [often[row["sku"]] == 1 for row in news],
-            "links": connection.known_options.auto_link,
+            "link_state": [row.get("link_state", LinkState.NEW).value for row in news],
+            "product_id": [row.get("product_id") for row in news],
             "moment": now(),
         },
     )

@@ -17,6 +17,7 @@ from portal.flows import secrets
 from portal.flows.house import house
 from portal.kit import guard
 from portal.kit.clock import now
+from portal.kit.db import db
 from portal.kit.errors import Refusal
 from portal.kit.pace import Pacer, TooLong
 from portal.models import Connection
@@ -40,16 +41,17 @@ def consent_origins() -> tuple[str, ...]:
 
 def gateways(one: Integration) -> list[str]:
     """The known addresses that a form offers for a typed endpoint: the sandbox's first, where there is one."""
-    live = one.hosts.get("gateway", "")
-    return list(dict.fromkeys(each for each in (addresses(one).get("gateway", ""), live) if each))
+    live = [address for each in one.settings if each.entry is Entry.ADDRESS for address in each.choices]
+    known = [addresses(one).get("gateway", ""), *(live or [one.hosts.get("gateway", "")])]
+    return list(dict.fromkeys(each for each in known if each))
 
 
-def is_sandbox(connection: Connection) -> bool:
-    """Whether this connection speaks to the sandbox; decided by its address alone."""
-    sandbox = house().settings.sandbox_url
-    one = integrations.get(connection.integration)
-    typed = _typed_endpoint(one, connection.settings)
-    return bool(sandbox) and (typed or addresses(one).get("gateway", "")).startswith(sandbox + "/")
+def is_sandbox() -> bool:
+    """Whether this house speaks to the sandbox; it then does so for every connection, whatever address is typed.
+
+    A house with sample data must never call a real remote.
+    """
+    return bool(house().settings.sandbox_url)
 
 
 def _typed_endpoint(one: Integration, settings: Mapping[str, Any]) -> str:
@@ -58,14 +60,18 @@ def _typed_endpoint(one: Integration, settings: Mapping[str, Any]) -> str:
 
 def check_endpoint(one: Integration, url: str) -> None:
     """Refuse a typed endpoint that is not on the list: the integration's own hosts, and those the operator allows."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise Refusal("endpoint_form") from None
     sandbox = urlsplit(house().settings.sandbox_url)
     if sandbox.hostname and (parts.scheme, parts.netloc) == (sandbox.scheme, sandbox.netloc):
-        if parts.path.startswith(f"/{one.key}/"):
+        if f"{parts.path}/".startswith(f"/{one.key}/"):
             return
         raise Refusal("endpoint_path", host=parts.netloc)
     allowed = {urlsplit(each).hostname for each in one.hosts.values()} | house().settings.allowed_hosts
-    if parts.scheme != "https" or parts.username or parts.port not in {None, guard.HTTPS}:
+    if parts.scheme != "https" or parts.username or port not in {None, guard.HTTPS}:
         raise Refusal("endpoint_form")
     if (parts.hostname or "").lower() not in allowed:
         raise Refusal("endpoint_host", host=parts.hostname or "", known=gateways(one))
@@ -77,7 +83,7 @@ def account(connection: Connection, tokens: Tokens | None = None) -> Account:
     opened = secrets.read(connection)
     settings = {each.key: str(connection.settings.get(each.key) or opened.get(each.key) or "") for each in one.settings}
     hosts = addresses(one)
-    if typed := _typed_endpoint(one, settings):
+    if not is_sandbox() and (typed := _typed_endpoint(one, settings)):
         hosts["gateway"] = typed
     if tokens is None and "token.access" in opened:
         tokens = Tokens(opened["token.access"], opened.get("token.refresh", ""), connection.token_expires_at)
@@ -95,11 +101,14 @@ def lane(connection: Connection) -> str:
 def open_client(
     connection: Connection, *, with_account: Account | None = None, seconds: float = TOTAL_SECONDS
 ) -> Iterator[ApiClient]:
-    """A client for a connection.  No transaction is to be open while it is used."""
+    """A client for a connection.  Ends the open transaction first: none stays open while the remote thinks."""
     one = integrations.get(connection.integration)
     who = with_account or account(connection)
+    pace_of = lane(connection)
+    db.session.commit()
     wire = Wire(guard.guarded_client(_named(), connections=one.pace.at_once), guard.within, seconds=seconds)
-    pacer = Pacer(house().redis, lane(connection), one.pace.rate, one.pace.burst, patience=seconds)
+    rate = house().settings.paces.get(one.key, one.pace.rate)
+    pacer = Pacer(house().redis, pace_of, rate, one.pace.burst, patience=seconds)
     try:
         yield one.client(who, Line(send=wire.send, wait=lambda: _wait(pacer), now=now, at_once=one.pace.at_once))
     finally:

@@ -100,6 +100,32 @@ def settle(
     )
 
 
+def products_like(nears: Sequence[str]) -> dict[str, dict[str, uuid.UUID]]:
+    """By near twin, the products that share it: their SKU and id."""
+    query = sa.select(Product.sku_near, Product.sku, Product.id).where(
+        Product.merchant_id == whose(), Product.sku_near == sa.any_(sa.cast(nears, sa.ARRAY(sa.Text())))
+    )
+    found: dict[str, dict[str, uuid.UUID]] = {}
+    for sku_near, sku, product_id in db.session.execute(query):
+        found.setdefault(sku_near, {})[sku] = product_id
+    return found
+
+
+# A page that is being judged and a product that is being made at the same moment do not see each other, and the link
+# between the two would be missed for good.  Many pages may be judged at once; products are made or taken away alone.
+LOCK = "select pg_advisory_xact_lock{}(hashtextextended(:merchant, 4711203))"
+
+
+def hold_products_still() -> None:
+    """Until the transaction ends, nobody makes or takes away a product of this merchant."""
+    db.session.execute(sa.text(LOCK.format("_shared")), {"merchant": str(whose())})
+
+
+def change_products() -> None:
+    """Until the transaction ends, nobody judges listings of this merchant or changes its products."""
+    db.session.execute(sa.text(LOCK.format("")), {"merchant": str(whose())})
+
+
 GONE = sa.text(
     """
     update listing l set missing_since = :moment
@@ -276,6 +302,7 @@ def keep_link(listing: Listing, by: By) -> None:
 
 def create_product(listing: Listing, by: By) -> Product:
     """Make a product from a listing and link the two.  Raises Refusal: no SKU, or one that a product has already."""
+    change_products()
     row = _locked(listing.id)
     if not near(row.sku):
         raise Refusal("no_sku")
@@ -284,6 +311,13 @@ def create_product(listing: Listing, by: By) -> Product:
     taken = db.session.scalar(sa.select(Product.id).where(Product.merchant_id == whose(), Product.sku == row.sku))
     if taken:
         raise Refusal("sku_taken", sku=row.sku)
+    product = make_product(row, by)
+    link(row, product, by)
+    return product
+
+
+def make_product(row: Listing, by: By) -> Product:
+    """A product with the SKU and the data of a listing, in the open transaction; the caller links the two."""
     product = Product(
         merchant_id=whose(),
         id=new_id(),
@@ -296,5 +330,4 @@ def create_product(listing: Listing, by: By) -> Product:
     db.session.add(product)
     db.session.flush()  # The listing's foreign key needs the product.
     audit.note(by, "product_created", "product", product.id, name=product.sku, after={"from": str(row.id)})
-    link(row, product, by)
     return product

@@ -41,6 +41,12 @@ def clear(subject: str, subject_id: uuid.UUID, *causes: str) -> None:
     db.session.execute(sa.update(Notice).where(*wanted, Notice.cleared_at.is_(None)).values(cleared_at=now()))
 
 
+def clear_all(subject: str, ids: sa.Select[uuid.UUID]) -> None:
+    """Clear the open notices of every subject that a query finds."""
+    wanted = [Notice.merchant_id == whose(), Notice.subject == subject, Notice.subject_id.in_(ids)]
+    db.session.execute(sa.update(Notice).where(*wanted, Notice.cleared_at.is_(None)).values(cleared_at=now()))
+
+
 def open_notices(limit: int = 20) -> list[Notice]:
     """The open notices of the merchant, the gravest and oldest first."""
     query = sa.select(Notice).where(Notice.merchant_id == whose(), Notice.cleared_at.is_(None))

@@ -66,14 +66,14 @@ def create_user(email: str, name: str, password: str, *, locale: str | None = No
     return user
 
 
-def create_merchant(name: str, currency: str, time_zone: str, locale: str = "en") -> Merchant:
-    """A new tenant without people."""
+def create_merchant(name: str, currency: str, time_zone: str, locale: str = "en") -> uuid.UUID:
+    """A new tenant without people; gives its id."""
     merchant_id = new_id()
     with acting_for(merchant_id):
         merchant = Merchant(id=merchant_id, name=name.strip(), currency=currency, time_zone=time_zone, locale=locale)
         db.session.add(merchant)
         db.session.commit()
-    return merchant
+    return merchant_id
 
 
 def join(merchant_id: uuid.UUID, user: User, role: Role, by: By = audit.LINTAS) -> None:

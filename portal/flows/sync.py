@@ -177,7 +177,9 @@ def translate(items: Iterable[Mapping[str, Any]], pull: Pull) -> tuple[list[Remo
     bad: list[BadRecord] = []
     for item in items:
         try:
-            records.append(pull.read(item))
+            record = pull.read(item)
+            intake.check_storable(record)
+            records.append(record)
         except BadRecord as why:
             bad.append(why)
     return records, bad
@@ -259,6 +261,7 @@ def _end(run_id: uuid.UUID, connection: Connection) -> Outcome:
     found.missing = linking.settle_run(connection, run_id, complete=found.since is None and not unknown)
     found.groups = linking.groups(connection.id)
     _close(found, RunState.DONE)
+    forget_failures(connection, Resource(found.resource))
     return None
 
 
@@ -292,19 +295,28 @@ def _refused(claimed: Claim, run_id: uuid.UUID, connection: Connection, why: Una
     db.session.rollback()
     if claimed.attempts <= 1 and grants.renew_now(connection):
         return Again(progress=False)
-    _fail(run_id, why)
+    _fail(run_id, why, tell=False)  # The connection's own notice says it once.
     trouble.pause(db.session.get_one(Connection, (whose(), connection.id)), why)
     return None
 
 
-def _fail(run_id: uuid.UUID, why: RemoteError) -> Outcome:
+def _fail(run_id: uuid.UUID, why: RemoteError, *, tell: bool = True) -> Outcome:
     db.session.rollback()
     found = _locked(run_id)
     if found.is_open:
         _close(found, RunState.FAILED, why.cause.value, f"{why.code} {why.detail}".strip())
-        notices.tell("run", run_id, why.cause.value, resource=found.resource)
+        if tell:
+            notices.tell("run", run_id, why.cause.value, resource=found.resource)
     say.warning("sync failed", run=str(run_id), cause=why.cause.value, detail=why.detail)
     return Dead(str(why)) if isinstance(why, Busy) else None
+
+
+def forget_failures(connection: Connection, resource: Resource | None = None) -> None:
+    """Clear what was said of earlier runs of a connection, in the open transaction: a later one ended well."""
+    runs = sa.select(Run.id).where(Run.merchant_id == whose(), Run.connection_id == connection.id)
+    if resource is not None:
+        runs = runs.where(Run.resource == resource.value)
+    notices.clear_all("run", runs)
 
 
 def stop(found: Run, by: By) -> None:

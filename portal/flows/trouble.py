@@ -16,6 +16,13 @@ def tell(connection: Connection, why: RemoteError) -> None:
     notices.tell("connection", connection.id, why.cause.value, name=connection.name, code=why.code)
 
 
+def forget(connection: Connection) -> None:
+    """The cause is gone, in the open transaction: nothing is said of it any more."""
+    connection.trouble = connection.trouble_detail = ""
+    connection.trouble_since = None
+    notices.clear("connection", connection.id)
+
+
 def pause(connection: Connection, why: RemoteError) -> None:
     """Pause a connection whose credentials no longer work, in the open transaction, and tell the merchant."""
     if connection.state in {ConnectionState.DRAFT, ConnectionState.SAVED}:

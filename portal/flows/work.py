@@ -286,7 +286,7 @@ def replay_dead() -> int:
     with db.engine.begin() as wire:
         wire.execute(BE_RELAY)
         merchants = list(
-            wire.execute(sa.select(sa.distinct(Work.merchant_id)).where(Work.status == WorkStatus.DEAD)).scalars()
+            wire.execute(sa.select(Work.merchant_id).distinct().where(Work.status == WorkStatus.DEAD)).scalars()
         )
     replayed = 0
     for merchant_id in merchants:

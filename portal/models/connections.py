@@ -127,7 +127,10 @@ class Secret(Tenant, Base):
 
 
 class GrantAttempt(Tenant, Base):
-    """One trip of a browser to a remote's consent page.  `state_hash` is the SHA-256 of what travels along."""
+    """One trip of a browser to a remote's consent page.  `state_hash` is the SHA-256 of what travels along.
+
+    `cause` and `detail` say why the trip brought nothing.
+    """
 
     __tablename__ = "grant_attempt"
 
@@ -140,6 +143,8 @@ class GrantAttempt(Tenant, Base):
     token_expires_at: Mapped[datetime | None]
     shop_id: Mapped[str] = mapped_column(default="")
     shop_name: Mapped[str] = mapped_column(default="")
+    cause: Mapped[str] = mapped_column(default="")
+    detail: Mapped[str] = mapped_column(default="")
     made_at: Mapped[datetime] = mapped_column(default=now)
     returned_at: Mapped[datetime | None]
 

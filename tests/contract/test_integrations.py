@@ -1,37 +1,117 @@
 """Every integration is asked the same.  A folder that appears beside the others is asked unasked."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
 import pytest
 
 from portal.contract.definition import Integration
+from portal.contract.errors import Busy, Cause, Garbled, Refused, RemoteError, Unauthorised
+from portal.contract.http import ApiClient, Line
 from portal.integrations import all_integrations
-from tests.contract import checks
+from tests.contract import checks, checks_of_answers
+from tests.contract.canned import choices, deeds
+from tests.contract.lines import client_of, line_to
+
+if TYPE_CHECKING:
+    from tests.sandbox_server import Running
+
+pytest_plugins = ["tests.sandbox_server"]
 
 each = pytest.mark.parametrize("one", all_integrations().values(), ids=lambda one: one.key)
 
 
 @each
-@pytest.mark.parametrize(
-    "check",
-    [
-        checks.key_is_the_folder,
-        checks.speaks_three_languages,
-        checks.secrets_are_marked,
-        checks.definition_holds_together,
-        checks.imports_only_its_own,
-        checks.samples_map_as_expected,
-        checks.reading_is_pure,
-        checks.reading_answers_or_refuses,
-        checks.vectors_are_reproduced,
-        checks.bad_answers_become_our_errors,
-        checks.wrong_types_become_our_errors,
-        checks.wrong_addresses_become_our_errors,
-    ],
-    ids=lambda check: check.__name__,
-)
-def test_every_folder_keeps_the_contract(one: Integration, check) -> None:
+@pytest.mark.parametrize("check", [*checks.ALL, *checks_of_answers.ALL], ids=lambda check: check.__name__)
+def test_every_folder_keeps_the_contract(one: Integration, check: Callable[[Integration], None]) -> None:
     check(one)
 
 
 @each
 def test_nothing_secret_gets_out(one: Integration, caplog: pytest.LogCaptureFixture) -> None:
-    checks.nothing_secret_gets_out(one, caplog)
+    checks_of_answers.nothing_secret_gets_out(one, caplog)
+
+
+# --- over real HTTP -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    with line_to() as found:
+        yield found
+
+
+@pytest.fixture
+def fresh(one: Integration, sandbox: Running, line: Line) -> Callable[..., ApiClient]:
+    """Makes clients of the first account of the integration's sandbox, with some hundred SKUs where it has any."""
+    name = sandbox.worlds[one.key].sellers()[0].name
+    sandbox.control("account", integration=one.key, name=name, size=500)
+    account = sandbox.account(one.key, name)
+    return lambda **choice: client_of(one, sandbox.url, account, line, choice)
+
+
+@each
+def test_the_sandbox_answers_the_check(one: Integration, fresh: Callable[..., ApiClient]) -> None:
+    for choice in choices(one):
+        checks_of_answers.sandbox_answers_the_check(one, fresh(**choice))
+
+
+@each
+def test_the_sandbox_fills_every_pull(one: Integration, fresh: Callable[..., ApiClient], sandbox: Running) -> None:
+    for choice in choices(one):
+        checks_of_answers.sandbox_fills_every_pull(one, fresh(**choice))
+
+
+@each
+def test_a_pull_goes_on_where_it_was_killed(one: Integration, fresh: Callable[..., ApiClient]) -> None:
+    for choice in choices(one):
+        checks_of_answers.a_pull_goes_on_where_it_was_killed(one, lambda choice=choice: fresh(**choice))
+
+
+@each
+def test_spoiled_answers_become_our_errors(one: Integration, fresh: Callable[..., ApiClient], sandbox: Running) -> None:
+    sandbox.control("account", integration=one.key, name=sandbox.worlds[one.key].sellers()[0].name, size=20)
+    for choice in choices(one):
+        checks_of_answers.spoiled_answers_become_our_errors(one, lambda choice=choice: fresh(**choice))
+
+
+@each
+@pytest.mark.parametrize(
+    ("fault", "error", "causes"),
+    [
+        ("busy", Busy, {Cause.BUSY}),
+        ("error200", Busy, {Cause.BUSY}),
+        ("quota", Busy, {Cause.QUOTA_USED, Cause.RATE_LIMITED}),
+        ("rate", Busy, {Cause.QUOTA_USED, Cause.RATE_LIMITED}),
+        ("rate:429:3", Busy, {Cause.RATE_LIMITED}),
+        ("token", Unauthorised, {Cause.TOKEN_EXPIRED}),
+        ("clock", Refused, {Cause.CLOCK}),
+        ("http500", Busy, {Cause.BUSY}),
+        ("html502", Busy, {Cause.BUSY}),
+        ("html200", Garbled, {Cause.NOT_READABLE}),
+        ("cut", Garbled, {Cause.NOT_READABLE}),
+        ("gbk", Garbled, {Cause.WRONG_ENCODING}),
+        ("reset", Busy, {Cause.UNREACHABLE}),
+        ("refuse", Busy, {Cause.UNREACHABLE}),
+    ],
+)
+def test_a_fault_of_the_sandbox_becomes_our_error(
+    one: Integration,
+    fresh: Callable[..., ApiClient],
+    sandbox: Running,
+    fault: str,
+    error: type[RemoteError],
+    causes: set[Cause],
+) -> None:
+    for choice in choices(one):
+        sandbox.control("fault", integration=one.key, kind=fault, times="forever")
+        for deed, do in deeds(one).items():
+            if deed not in {"take", "renew"}:
+                with pytest.raises(RemoteError) as caught:
+                    do(fresh(**choice))
+                assert isinstance(caught.value, error), f"{deed}: {caught.value!r}"
+                assert caught.value.cause in causes, deed
+        sandbox.control("clear", integration=one.key)
+        checks_of_answers.sandbox_answers_the_check(one, fresh(**choice))

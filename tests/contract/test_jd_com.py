@@ -17,7 +17,8 @@ from portal.contract.router import CODES
 from portal.integrations import get
 from portal.integrations.jd_com import walk
 from portal.integrations.jd_com.client import BEIJING, LIVE, JdComClient
-from tests.contract.checks import NOON, folder
+from tests.contract.canned import NOON
+from tests.contract.checks import folder
 
 ONE = get("jd_com")
 SETTINGS = {"api_key": "K", "api_secret": "S", "app_id": "1", "access_token": "T", "api_endpoint": LIVE}
@@ -211,7 +212,7 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_page_costs_about_ten_calls_and_tells_the_total() -> None:
-    shelf = Shelf({n: THEN for n in range(1, 401)}, skus_each=3)
+    shelf = Shelf(dict.fromkeys(range(1, 401), THEN), skus_each=3)
     found = list(walk.pages(client(shelf.reply), None, None))
     assert ids(found) == shelf.ids()
     assert {page.total for page in found} == {1200}
@@ -230,12 +231,12 @@ def test_a_catalogue_deeper_than_the_page_cap_is_walked_in_windows(shallow: None
 
 
 def test_many_wares_of_one_second_are_walked_from_both_ends(shallow: None) -> None:
-    shelf = Shelf({n: THEN for n in range(1, 75)} | {n: THEN + n for n in range(75, 130)}, deepest=4)
+    shelf = Shelf(dict.fromkeys(range(1, 75), THEN) | {n: THEN + n for n in range(75, 130)}, deepest=4)
     assert ids(list(walk.pages(client(shelf.reply), None, None))) == shelf.ids()
 
 
 def test_more_wares_of_one_second_than_can_be_seen_are_told(shallow: None) -> None:
-    shelf = Shelf({n: THEN for n in range(1, 90)}, deepest=4)
+    shelf = Shelf(dict.fromkeys(range(1, 90), THEN), deepest=4)
     with pytest.raises(Refused) as caught:
         list(walk.pages(client(shelf.reply), None, None))
     assert caught.value.cause is Cause.TOO_LARGE
@@ -280,13 +281,13 @@ def test_wares_that_are_edited_or_withdrawn_meanwhile_cost_no_other(shallow: Non
 
 
 def test_an_unreadable_cursor_begins_anew(shallow: None) -> None:
-    shelf = Shelf({n: THEN for n in range(1, 30)}, deepest=4)
+    shelf = Shelf(dict.fromkeys(range(1, 30), THEN), deepest=4)
     for cursor in ("?", "[]", "{}", '{"page":1}', "null"):
         assert ids(list(walk.pages(client(shelf.reply), None, cursor))) == shelf.ids()
 
 
 def test_a_ware_without_an_id_is_refused_alone() -> None:
-    shelf = Shelf({n: THEN for n in range(1, 4)})
+    shelf = Shelf(dict.fromkeys(range(1, 4), THEN))
     real = shelf.wares
     shelf.wares = lambda asked: [*real(asked), {"title": "no id"}, "odd"]  # type: ignore[method-assign]
     [page] = list(walk.pages(client(shelf.reply), None, None))

@@ -15,7 +15,8 @@ from portal.contract.records import Tokens
 from portal.integrations import get
 from portal.integrations.jd_id import consent, walk
 from portal.integrations.jd_id.client import JdIdClient
-from tests.contract.checks import NOON, folder
+from tests.contract.canned import NOON
+from tests.contract.checks import folder
 
 ONE = get("jd_id")
 SETTINGS = {"shop_id": "10045821", "api_key": "K", "api_secret": "S", "generation": "v2", "access_token": "typed"}

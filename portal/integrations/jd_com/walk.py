@@ -14,15 +14,14 @@ from functools import partial
 from typing import Any
 
 from portal.contract.records import Page
-from portal.integrations.jd_com.client import PAGE_SIZE, WARE_IDS, JdComClient, too_many, window
+from portal.integrations.jd_com.client import DEEPEST, PAGE_SIZE, WARE_IDS, JdComClient, too_many, window
 
-# JD.com gateway: pages beyond about a hundred came back empty for one client.
-DEEPEST = 100
 FITS = DEEPEST * PAGE_SIZE
 # Older than the marketplace: where the first window begins for wares of any age.
 _BEGINNING = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
 # Two pages of wares and their SKUs make about ten calls.
 _WARE_PAGES = 2
+_MOST_PAGES = 4
 _STILL_TRIES = 5
 
 
@@ -78,33 +77,42 @@ def _first(client: JdComClient, since: datetime | None) -> Place:
 
 
 def _wares(client: JdComClient, place: Place) -> tuple[list[Any], Place]:
-    """The next rows of wares, and the place they stand at: its window made to fit, its page gone back where needed."""
-    for _ in range(_STILL_TRIES):
-        rows, totals, place = _fitting(client, place)
-        if len(set(totals)) == 1:
-            break
-    return rows, place
+    """The next rows of wares, and the last page that was read for them.
 
-
-def _fitting(client: JdComClient, place: Place) -> tuple[list[Any], list[int], Place]:
+    The window is made to fit first.  Where the search has become smaller, the pages that its rows may have moved to are
+    read again together with the next ones, so that a shop that shrinks all the time is still walked to its end.  What
+    slips between two pages of one reading stands in the reading before or after it, so the rows of all of them count.
+    """
+    found: list[Any] = []
+    through, tries = place.page, 0
     while True:
+        numbers = _numbers(place, through)
         ask = partial(client.wares, window=place.window(), descending=place.back)
-        answers = client.in_flight([partial(ask, number) for number in _numbers(place)])
+        answers = client.in_flight([partial(ask, number) for number in numbers])
         totals = [total for _, total in answers]
-        held = totals[0]
+        held = max(totals)
         smaller = _halved(place) if held > FITS and place.page == 1 and not place.back else None
         if smaller is not None:
-            place = smaller
-        elif held < place.held and place.page > 1:
-            gone = -(-(place.held - held) // PAGE_SIZE)
-            place = replace(place, page=max(1, place.page - gone), held=held)
+            place, through = smaller, 1
+            continue
+        found += [row for rows, _ in answers for row in rows]
+        if held < place.held and place.page > 1:
+            back = max(1, place.page - -(-(place.held - held) // PAGE_SIZE))
+            through = min(through, back + _MOST_PAGES - 1)
+            place = replace(place, page=back, held=held)
+        elif len(set(totals)) > 1 and tries < _STILL_TRIES:
+            tries += 1
+            place = replace(place, held=held)
         else:
-            return [row for rows, _ in answers for row in rows], totals, replace(place, held=held)
+            return found, replace(place, page=numbers[-1], held=held)
 
 
-def _numbers(place: Place) -> range:
-    """The pages of the next transaction: one where a search begins, for only its answer tells how far it goes."""
-    return range(1, 2) if place.page == 1 else range(place.page, min(place.page + _WARE_PAGES, _last(place) + 1))
+def _numbers(place: Place, through: int) -> range:
+    """The pages to read at once: one where a search begins, for only its answer tells how far it goes."""
+    if not place.held:
+        return range(place.page, place.page + 1)
+    end = max(place.page + _WARE_PAGES, through + 1)
+    return range(place.page, max(place.page + 1, min(end, _last(place) + 1)))
 
 
 def _last(place: Place) -> int:
@@ -123,9 +131,8 @@ def _halved(place: Place) -> Place | None:
 
 def _after(client: JdComClient, here: Place) -> Place | None:
     """Where the walk goes on: in this search, in the next window, in the last lap, or nowhere."""
-    numbers = _numbers(here)
-    if numbers[-1] < _last(here):
-        return replace(here, page=numbers[-1] + 1)
+    if here.page < _last(here):
+        return replace(here, page=here.page + 1)
     if here.held > FITS and not here.back:
         # One second holds more than the search shows from one end.
         if here.held > 2 * FITS:

@@ -168,9 +168,9 @@ GUIDE = (
     Step(
         title=Text("Request API access", "Minta akses API", "申请接口权限"),
         text=Text(
-            en="Your JD account manager gives you five values: API Key, API Secret, App ID, Access Token, API Endpoint.",
+            en="JD's account manager gives you five values: API Key, API Secret, App ID, Access Token, API Endpoint.",
             id="Manajer akun JD memberi lima nilai: API Key, API Secret, App ID, Access Token, API Endpoint.",
-            zh="您的京东客户经理会提供五项：API Key、API Secret、App ID、Access Token、API Endpoint。",
+            zh="京东客户经理会提供五项：API Key、API Secret、App ID、Access Token、API Endpoint。",
         ),
     ),
 )

@@ -18,8 +18,8 @@ from portal.integrations.jd_id import sandbox_first, sandbox_goods, sandbox_stoc
 JAKARTA = timezone(timedelta(hours=7))
 NOT_QUALIFIED = "64"
 READY = (
-    Seller.named("jd_id", "samudra", 1, shop_name="Toko Samudra", seed="samudra"),
-    Seller.named("jd_id", "kenanga", 2, shop_name="Kedai Kenanga", seed="kenanga", level=Level.BASIC),
+    Seller.named("jd_id", "samudra", 11, shop_name="Toko Samudra", seed="samudra"),
+    Seller.named("jd_id", "kenanga", 12, shop_name="Kedai Kenanga", seed="kenanga", level=Level.BASIC),
 )
 _FAMILIES = (
     ("jingdong.epistock.", "EptRemoteResult"),

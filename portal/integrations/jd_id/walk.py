@@ -17,6 +17,9 @@ from portal.integrations.jd_id.client import SKU_IDS, SPU_IDS, JdIdClient
 
 Row = Mapping[str, Any]
 
+_MOST_PAGES = 3
+_STILL_TRIES = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -48,16 +51,30 @@ def pages(client: JdIdClient, since: datetime | None, cursor: str | None) -> Ite
 
 
 def _rows(client: JdIdClient, place: Place) -> tuple[list[Any], Place]:
-    """The next rows of the list, and the place they stand at: gone back where the list has become shorter."""
+    """The next rows of the list, and the last page that was read for them.
+
+    Where the list has become shorter, the pages that its rows may have moved to are read again together with the next
+    one, so that a shop that shrinks all the time is still walked to its end.  What slips between two pages of one
+    reading stands in the reading before or after it, so the rows of all of them count.
+    """
+    found: list[Any] = []
+    first, through, tries = place.page, place.page, 0
+    known = place.held
     while True:
-        rows, held = client.spus(place.page)
-        if held < place.held and place.page > 1:
-            gone = -(-(place.held - held) // client.page_size)
-            place = Place(max(1, place.page - gone), held)
-            continue
-        if not rows and (place.page - 1) * client.page_size < held:
-            raise Garbled(Cause.NOT_READABLE, f"page {place.page} of the product list is empty, though it holds {held}")
-        return rows, Place(place.page, held)
+        answers = client.in_flight([partial(client.spus, number) for number in range(first, through + 1)])
+        held = max(total for _, total in answers)
+        found += [row for rows, _ in answers for row in rows]
+        if held < known and first > 1:
+            first = max(1, first - -(-(known - held) // client.page_size))
+            through = min(through, first + _MOST_PAGES - 1)
+        elif len({total for _, total in answers}) == 1 or tries == _STILL_TRIES:
+            break
+        else:
+            tries += 1
+        known = held
+    if not found and (first - 1) * client.page_size < held:
+        raise Garbled(Cause.NOT_READABLE, f"page {first} of the product list is empty, though it holds {held}")
+    return found, Place(through, held)
 
 
 def _items(client: JdIdClient, rows: list[Any]) -> list[Row]:

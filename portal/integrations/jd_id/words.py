@@ -59,7 +59,7 @@ SETTINGS = (
         key="generation",
         label=Text("API generation", "Generasi API", "接口版本"),
         help=Text(
-            en="The second generation has been in use since 2021. The first knows no sign-in: its token is typed below.",
+            en="The second was in use since 2021. The first knows no sign-in: its token is typed below.",
             id="Generasi kedua dipakai sejak 2021. Generasi pertama tanpa login: token diisi di bawah.",
             zh="第二代自2021年起使用。第一代没有登录授权，需在下方填写令牌。",
         ),
