@@ -15,7 +15,7 @@ from portal.contract.options import Options
 from portal.contract.records import Shop, Verdict
 from portal.flows import audit, grants, lines, logos, notices, secrets, sync, trouble, work
 from portal.flows.audit import By
-from portal.flows.work import Claim, Dead, Outcome
+from portal.flows.work import Claim, Outcome
 from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
@@ -313,14 +313,14 @@ def _activation_failed(claimed: Claim, why: RemoteError) -> Outcome:
         return None
     patient = connection.active_since is not None and now() - connection.active_since < FIRST_CHECK
     if isinstance(why, Unauthorised):
-        trouble.pause(connection, why)
-        return Dead(str(why))
+        trouble.pause(connection, why, in_hand="activate")
+        return None
     again = work.after_failure(min(claimed.attempts, 4), str(why), why.after)
     if patient and why.cause in {Cause.BUSY, Cause.UNREACHABLE, Cause.TIMEOUT, Cause.RATE_LIMITED, Cause.QUOTA_USED}:
         return again
     connection.move(ConnectionState.FAILED)
     trouble.tell(connection, why)
-    return Dead(str(why))
+    return None
 
 
 def remove(connection: Connection, by: By) -> None:

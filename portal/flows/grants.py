@@ -194,7 +194,7 @@ def renew(claimed: Claim) -> Outcome:
         return work.Again(left.total_seconds())
     if not renew_now(connection):
         connection = _locked(connection.id)
-        trouble.pause(connection, Unauthorised(Cause.TOKEN_EXPIRED, "the refresh was refused"))
+        trouble.pause(connection, Unauthorised(Cause.TOKEN_EXPIRED, "the refresh was refused"), in_hand="renew_token")
         return None
     fresh = db.session.get_one(Connection, (whose(), connection.id))
     db.session.refresh(fresh)

@@ -133,8 +133,10 @@ def run(claimed: Claim) -> Outcome:
         with lines.open_client(connection, with_account=who) as client:
             for page in pull.pages(client, since, cursor):  # 1 ask the remote
                 records, bad = translate(page.items, pull)  # 2 its words to ours
-                if not _keep(claimed, run_id, connection, page, records, bad, audits):  # 3 keep, 4 count: one commit
+                held = _keep(claimed, run_id, connection, page, records, bad, audits)  # 3 keep, 4 count: one commit
+                if held is None:
                     return None
+                claimed = held
                 if page.cursor is None:
                     return _end(run_id, connection)
                 if time.monotonic() > ends:
@@ -193,10 +195,10 @@ def _keep(
     records: list[RemoteListing],
     bad: list[BadRecord],
     audits: Mapping[str, Verdict],
-) -> bool:
+) -> Claim | None:
     """One transaction: the page's listings, the run's numbers, the cursor, the lease.
 
-    False where the run was stopped meanwhile.
+    None where the run was stopped meanwhile.
     """
     kept = intake.keep(connection, records, audits)
     seen = len(records) + len(bad)
@@ -217,14 +219,14 @@ def _keep(
     )
     if moved.rowcount != 1:  # type: ignore[attr-defined]  # An UPDATE gives a cursor result, which the stubs hide.
         db.session.rollback()
-        return False
+        return None
     ids = [each.remote_id for each in records] + [each.remote_id for each in bad if each.remote_id]
     db.session.add(RunPage(merchant_id=whose(), run_id=run_id, remote_ids=ids))
     _keep_problems(run_id, bad)
     _ask_about_words(connection, records, audits)
-    work.hold(claimed)
+    held = work.hold(claimed, progress=True)
     db.session.commit()
-    return True
+    return held
 
 
 def _keep_problems(run_id: uuid.UUID, bad: list[BadRecord]) -> None:

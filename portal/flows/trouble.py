@@ -23,20 +23,24 @@ def forget(connection: Connection) -> None:
     notices.clear("connection", connection.id)
 
 
-def pause(connection: Connection, why: RemoteError) -> None:
-    """Pause a connection whose credentials no longer work, in the open transaction, and tell the merchant."""
+def pause(connection: Connection, why: RemoteError, *, in_hand: str = "") -> None:
+    """Pause a connection whose credentials no longer work, in the open transaction, and tell the merchant.
+
+    `in_hand` is the kind of the work that found out: it ends by itself and is not taken back from under its own feet.
+    """
     if connection.state in {ConnectionState.DRAFT, ConnectionState.SAVED}:
         return
     connection.move(ConnectionState.PAUSED)
     tell(connection, why)
-    stop_work(connection)
+    stop_work(connection, but=in_hand)
 
 
-def stop_work(connection: Connection) -> None:
-    """Take back what is planned for a connection, in the open transaction."""
+def stop_work(connection: Connection, *, but: str = "") -> None:
+    """Take back what is planned for a connection, in the open transaction; `but` is a kind that stays."""
     for kind, parts in (
         ("activate", ("activate", connection.id)),
         ("sync_due", ("sync_due", connection.id, Resource.PRODUCTS.value)),
         ("renew_token", ("renew_token", connection.id)),
     ):
-        work.withdraw(kind, work_key(*parts))
+        if kind != but:
+            work.withdraw(kind, work_key(*parts))

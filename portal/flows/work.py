@@ -1,15 +1,18 @@
 """The ledger of intended effects.  A row is the truth; a bell in Redis only says that a lane has work."""
 
 import random
+import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal.contract.errors import Busy, RemoteError
 from portal.kit import log
@@ -18,7 +21,8 @@ from portal.kit.db import acting_for, db, whose
 from portal.kit.ids import new_id
 from portal.models import Work, WorkStatus
 
-LEASE = timedelta(seconds=60)
+# How long the work of a dead worker waits for the next one.  A living worker prolongs it, however slow a remote is.
+LEASE = timedelta(seconds=20)
 MOST_ATTEMPTS = 5
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 900.0
 DRAIN_SECONDS = 20.0
@@ -114,6 +118,14 @@ def withdraw(kind: str, key: str) -> None:
     )
 
 
+def unfinished(kind: str, key: str) -> Work | None:
+    """The open work of this kind and key; for pages that tell how it goes."""
+    query = sa.select(Work).where(
+        Work.merchant_id == whose(), Work.kind == kind, Work.natural_key == key, Work.status == WorkStatus.OPEN
+    )
+    return db.session.scalars(query).one_or_none()
+
+
 CLAIM = sa.text(
     """
     update work set lease = lease + 1, lease_until = now() + :lease, attempts = attempts + 1
@@ -122,6 +134,16 @@ CLAIM = sa.text(
         where lane = :lane and status = 'open' and not_before <= now() and (lease_until is null or lease_until < now())
         order by priority, not_before, id limit :most for update skip locked)
     returning merchant_id, id, lane, kind, body, lease, attempts, asked_by
+    """
+)
+KEEP = sa.text(
+    """
+    update work set lease_until = clock_timestamp() + :lease
+    where (merchant_id, id) in (
+        select w.merchant_id, w.id from work w
+        join unnest(cast(:merchants as uuid[]), cast(:ids as uuid[]), cast(:leases as bigint[]))
+            as mine(merchant_id, id, lease) on (w.merchant_id, w.id, w.lease) = (mine.merchant_id, mine.id, mine.lease)
+        where w.status = 'open' and w.lease_until is not null for update of w skip locked)
     """
 )
 READY = sa.text(
@@ -151,9 +173,47 @@ def lanes_ready() -> list[str]:
         return list(wire.execute(READY).scalars())
 
 
-def hold(claimed: Claim) -> None:
-    """Keep the lease for another while, in the open transaction.  Raises LeaseLost."""
-    _settle(claimed, lease_until=now() + LEASE)
+def hold(claimed: Claim, *, progress: bool = False) -> Claim:
+    """Keep the lease for another while, in the open transaction.  Raises LeaseLost.
+
+    With `progress` the attempts are counted from here on: five failures in a row end the work, not five in all.
+    """
+    attempts = 1 if progress else claimed.attempts
+    _settle(claimed, lease_until=sa.func.clock_timestamp() + LEASE, attempts=attempts)
+    return replace(claimed, attempts=attempts)
+
+
+@contextmanager
+def _kept(claims: Sequence[Claim]) -> Iterator[None]:
+    """Within the block a thread prolongs the leases, so that no slow remote costs the work its holder.
+
+    A process that was killed or stopped prolongs nothing, and its work is free when the lease ends.
+    """
+    mine = {
+        "merchants": [each.merchant_id for each in claims],
+        "ids": [each.id for each in claims],
+        "leases": [each.lease for each in claims],
+        "lease": LEASE,
+    }
+    over, engine = threading.Event(), db.engine
+
+    def prolong() -> None:
+        while not over.wait(LEASE.total_seconds() / 4):
+            try:
+                with engine.begin() as wire:
+                    wire.execute(BE_RELAY)
+                    wire.execute(UNHURRIED)
+                    wire.execute(KEEP, mine)
+            except SQLAlchemyError as why:
+                say.warning("a lease was not prolonged", why=type(why).__name__)
+
+    keeper = threading.Thread(target=prolong, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
 
 
 def _settle(claimed: Claim, **values: Any) -> None:
@@ -235,12 +295,13 @@ def drain(lane: str, verbs: Mapping[str, Verb], seconds: float = DRAIN_SECONDS) 
         if not claims:
             break
         began = time.monotonic()
-        for number, claimed in enumerate(claims):
-            if number and time.monotonic() > ends:
-                _release(claims[number:])
-                return done
-            perform(claimed, verbs)
-            done += 1
+        with _kept(claims):
+            for number, claimed in enumerate(claims):
+                if number and time.monotonic() > ends:
+                    _release(claims[number:])
+                    return done
+                perform(claimed, verbs)
+                done += 1
         took = (time.monotonic() - began) / len(claims)
         most = min(LARGEST_BATCH, most * 2) if took < QUICK_SECONDS else 1
     return done

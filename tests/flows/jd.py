@@ -26,7 +26,7 @@ def point_at(app: Flask, url: str) -> None:
     app.extensions["lintas"] = House(replace(old.settings, sandbox_url=url, paces=FAST), old.keyring, old.redis)
 
 
-def jd_com(sandbox: Running, account: str = "northwick", name: str = "JD.com") -> Connection:
+def jd_com(sandbox: Running, account: str = "northwick", name: str = "JD.com", **changed: str) -> Connection:
     """A saved connection to JD.com."""
     who = sandbox.account("jd_com", account)
     store = db.session.scalars(sa.select(Store).order_by(Store.id).limit(1)).one()
@@ -37,7 +37,7 @@ def jd_com(sandbox: Running, account: str = "northwick", name: str = "JD.com") -
         "app_id": "1",
         "access_token": who["tokens"][0]["access"],
         "api_endpoint": "https://api.jd.com/routerjson",
-    }
+    } | changed
     connections.save_settings(made, name, values, MEI)
     return made
 
