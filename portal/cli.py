@@ -96,7 +96,7 @@ def sandbox(host: str, port: int, state: Path) -> None:
     from portal.sandbox import serve
 
     state.mkdir(parents=True, exist_ok=True)
-    serve(host, port, state)
+    serve(host, port, state, portal_url=os.environ.get("PORTAL_URL", ""))
 
 
 @main.command()

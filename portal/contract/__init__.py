@@ -1,1 +1,1 @@
-"""What an integration is made of.  Pure: no framework, no database, no queue."""
+"""What an integration is made of.  Nothing here knows the portal: no tables, no queue, no request of a merchant."""

@@ -52,7 +52,9 @@ class Control:
         }
         self._views: dict[str, Callable[[Said], Response]] = {
             "accounts": lambda said: _json([_account(each, seller) for each, seller in self._everyone()]),
-            "faults": lambda said: _json([_fault(each, fault) for each in self._chosen(said) for fault in each.faults()]),
+            "faults": lambda said: _json(
+                [_fault(each, fault) for each in self._chosen(said) for fault in each.faults()]
+            ),
             "journal": self._journal,
             "truth": self._truth,
             "listings": self._listings,
@@ -86,10 +88,12 @@ class Control:
             if not isinstance(said, dict):
                 raise Wrong("a JSON object is wanted")
             return _json(deed(said))
-        deed({key: value for key, value in request.form.to_dict().items() if value != ""})
+        given = {key: value for key, value in request.form.to_dict().items() if value != ""}
+        remote, _, account = given.pop("who", "").partition("/")
+        deed({**({"integration": remote, "account": account} if remote else {}), **given})
         return redirect(f"/control?done={name}", 303)
 
-    # --- who is meant ---------------------------------------------------------------------------------------------------
+    # --- who is meant -------------------------------------------------------------------------------------------------
 
     def _world(self, said: Said) -> World:
         key = str(said.get("integration", ""))
@@ -111,7 +115,7 @@ class Control:
     def _everyone(self) -> list[tuple[World, Seller]]:
         return [(world, seller) for world in self._worlds.values() for seller in world.sellers()]
 
-    # --- deeds ----------------------------------------------------------------------------------------------------------
+    # --- deeds --------------------------------------------------------------------------------------------------------
 
     def _account(self, said: Said) -> Any:
         """Adds a seller, or changes the named fields of one."""
@@ -119,7 +123,13 @@ class Control:
         if not name:
             raise Wrong("name is missing")
         given = {key: value for key, value in said.items() if key not in {"integration", "name"}}
-        for key, kind in (("size", int), ("dirty", float), ("token_seconds", int), ("shop_id", int), ("vender_id", int)):
+        for key, kind in (
+            ("size", int),
+            ("dirty", float),
+            ("token_seconds", int),
+            ("shop_id", int),
+            ("vender_id", int),
+        ):
             if key in given:
                 given[key] = kind(given[key])
         known = {each.name: each for each in world.sellers()}
@@ -263,7 +273,7 @@ class Control:
             world.note("control", "", "", "control.reset")
         return {"reset": [world.key for world in self._chosen(said)]}
 
-    # --- views ----------------------------------------------------------------------------------------------------------
+    # --- views --------------------------------------------------------------------------------------------------------
 
     def _journal(self, said: Said) -> Response:
         since, limit = int(said.get("since", 0)), int(said.get("limit", 100_000))

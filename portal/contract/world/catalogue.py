@@ -68,8 +68,8 @@ class Numbers:
             return self._tail[place - self._front]
         if not self._without and not self._extra:
             return self._base.start + place
-        low = min(self._base.start, *self._extra[:1])
-        high = max(self._base.stop, *self._extra[-1:])
+        low = min((self._base.start, *self._extra[:1]))
+        high = max((self._base.stop, *self._extra[-1:]))
         return low + bisect_right(range(low, high + 1), place, key=self._before) - 1
 
     def _before(self, number: int) -> int:
