@@ -132,7 +132,9 @@ def begin(verb: str, choice: Choice, by: By) -> LinkBatch:
     )
     db.session.add(batch)
     audit.note(by, f"batch_{verb}", "link_batch", batch.id, after={"listings": found.listings, "state": choice.state})
-    db.session.flush()  # The work below names the batch.
+    db.session.flush()  # The mark below names the batch.
+    # What the preview counted is what is done: a piece must not change what the next piece would choose.
+    db.session.execute(sa.update(Listing).where(*chosen(choice)).values(batch_id=batch.id))
     if found.listings <= AT_ONCE:
         _carry_out_piece(batch)
         batch.state = "done"
@@ -187,15 +189,14 @@ CREATE = sa.text(
     on conflict (merchant_id, sku) do nothing
     """
 )
-LINK = sa.text(
-    """
+LINK = """
     update listing l set product_id = p.id, link_state = 'linked', link_how = :how, linked_at = :moment,
         linked_sku = l.sku, linked_by = :by, batch_id = :batch
     from product p
     where l.merchant_id = :merchant and l.id = any(cast(:ids as uuid[])) and p.merchant_id = :merchant
-        and l.product_id is null and case when :exact then p.sku = l.sku else p.sku_near = l.sku_near end
+        and l.product_id is null and {join}
     """
-)
+LINK_EQUAL, LINK_NEAR = sa.text(LINK.format(join="p.sku = l.sku")), sa.text(LINK.format(join="p.sku_near = l.sku_near"))
 LEAVE_OUT = sa.text(
     """
     update listing set link_state = 'left_out', batch_id = :batch
@@ -210,32 +211,46 @@ TAKE_BACK = sa.text(
 )
 
 
+# Marked rows that are still to be done, by verb.
+OPEN = {
+    "create": sa.and_(Listing.product_id.is_(None), Listing.link_state != LinkState.LEFT_OUT),
+    "confirm": sa.and_(Listing.product_id.is_(None), Listing.link_state != LinkState.LEFT_OUT),
+    "leave_out": Listing.link_state != LinkState.LEFT_OUT,
+    "take_back": Listing.link_state == LinkState.LEFT_OUT,
+}
+
+
 def _carry_out_piece(batch: LinkBatch) -> int:
     linking.change_products()
-    choice = Choice.of(batch.chosen)
-    query = sa.select(Listing.id, Listing.sku_near).where(*chosen(choice)).order_by(Listing.id).limit(PIECE)
-    rows = db.session.execute(query.with_for_update(skip_locked=True)).all()
+    marked = sa.and_(Listing.merchant_id == whose(), Listing.batch_id == batch.id, OPEN[batch.verb])
+    query = sa.select(Listing.id, Listing.sku_near).where(marked).order_by(Listing.id).limit(PIECE)
+    rows = db.session.execute(query.with_for_update()).all()
     if not rows:
         return 0
     ids = [row.id for row in rows]
-    values = {"merchant": whose(), "ids": ids, "batch": batch.id, "moment": now(), "by": batch.made_by}
-    if batch.verb == "create":
-        products = [new_id() for _ in ids]
-        made = db.session.execute(CREATE, {**values, "products": products})
-        batch.products += made.rowcount  # type: ignore[attr-defined]  # An INSERT gives a cursor result.
-        db.session.execute(LINK, {**values, "how": "hand", "exact": True})
-    elif batch.verb == "confirm":
-        exact = choice.state != LinkState.NEAR
-        db.session.execute(LINK, {**values, "how": "suggestion", "exact": exact})
-        linking.free_replaced(ids)
-    else:
-        db.session.execute(LEAVE_OUT if batch.verb == "leave_out" else TAKE_BACK, values)
+    _do(batch, ids)
     batch.listings += len(ids)
-    db.session.flush()  # The decision table counts what the statements above wrote.
+    # What could not be done loses its mark, so that no piece takes it again and no undoing counts it.
+    undone = sa.and_(Listing.merchant_id == whose(), Listing.id.in_(ids), OPEN["create"])
+    db.session.execute(sa.update(Listing).where(undone).values(batch_id=None))
     linking.settle({row.sku_near for row in rows} - {""}, final=True)
     if batch.verb == "take_back":
         linking.settle_empty(ids)
     return len(ids)
+
+
+def _do(batch: LinkBatch, ids: Sequence[uuid.UUID]) -> None:
+    values = {"merchant": whose(), "ids": ids, "batch": batch.id, "moment": now(), "by": batch.made_by}
+    if batch.verb == "create":
+        made = db.session.execute(CREATE, {**values, "products": [new_id() for _ in ids]})
+        batch.products += made.rowcount  # type: ignore[attr-defined]  # An INSERT gives a cursor result.
+        db.session.execute(LINK_EQUAL, {**values, "how": "hand"})
+    elif batch.verb == "confirm":
+        nearly = Choice.of(batch.chosen).state == LinkState.NEAR
+        db.session.execute(LINK_NEAR if nearly else LINK_EQUAL, {**values, "how": "suggestion"})
+        linking.free_replaced(ids)
+    else:
+        db.session.execute(LEAVE_OUT if batch.verb == "leave_out" else TAKE_BACK, values)
 
 
 UNDO_PRODUCTS = sa.text(

@@ -51,7 +51,8 @@ def install(store: Store, key: str, by: By) -> Connection:
     )
     db.session.add(connection)
     audit.note(by, "connection_added", "connection", connection.id, name=connection.name, store_id=store.id)
-    _commit()
+    _flush()
+    db.session.commit()
     return connection
 
 
@@ -82,6 +83,7 @@ def save_settings(
     before = {"name": connection.name, **connection.settings}
     connection.name = name.strip()
     connection.settings = {**connection.settings, **plain}
+    _flush()
     for field, text in sealed.items():
         secrets.keep(connection, field, text, by.name)
     if connection.state is ConnectionState.DRAFT:
@@ -106,7 +108,7 @@ def save_settings(
         before=before,
         after=after,
     )
-    _commit()
+    db.session.commit()
 
 
 def _sorted_values(one: Integration, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -194,9 +196,14 @@ def _follow_import(connection: Connection, before: Mapping[str, Any], by: By) ->
 
 
 def save_audits(connection: Connection, words: Mapping[str, str], by: By) -> None:
-    """Correct what the remote's audit words mean for this connection; the next run judges by them."""
+    """Correct what the remote's audit words mean for this connection; the next run judges by them.
+
+    Words are kept to the letter, the empty one too; what the declaration says of a word needs no saving.
+    """
+    known = integrations.get(connection.integration).audits
     before = dict(connection.audits)
-    connection.audits = {word.strip(): Verdict(meaning).value for word, meaning in words.items() if word.strip()}
+    meant = {word: Verdict(meaning) for word, meaning in words.items()}
+    connection.audits = {word: each.value for word, each in meant.items() if known.get(word) is not each}
     audit.note(
         by,
         "audit_words_saved",
@@ -299,7 +306,7 @@ def activate(claimed: Claim) -> Outcome:
     work.hold(claimed)
     connection.checked_at, connection.shop_id, connection.shop_name = now(), shop.remote_id, shop.name
     connection.move(ConnectionState.ACTIVE)
-    if connection.known_options.import_products and Resource.PRODUCTS in one.pulls:
+    if connection.known_options.import_products and Resource.PRODUCTS in one.pulls and not sync.rests(connection):
         sync.start(connection, Resource.PRODUCTS, claimed.asked_by)
     sync.plan(connection, Resource.PRODUCTS)
     grants.plan_renewal(connection)
@@ -362,9 +369,10 @@ def default_plugins() -> dict[uuid.UUID, str]:
     return {row.store_id: row.name for row in db.session.execute(query)}
 
 
-def _commit() -> None:
+def _flush() -> None:
+    """Write what is pending; a name that is taken is refused here, before anything else is asked of the database."""
     try:
-        db.session.commit()
+        db.session.flush()
     except IntegrityError as why:
         db.session.rollback()
         if "one_connection_per_name" in str(why.orig):

@@ -5,7 +5,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -296,6 +296,11 @@ def _packed(tokens: Tokens) -> str:
     return json.dumps([tokens.access, tokens.refresh])
 
 
-def ends_soon(moment: datetime | None) -> bool:
-    """Whether a token's end is near enough that the merchant should hear of it."""
-    return moment is not None and moment < now() + timedelta(days=3)
+def ends_soon(connection: Connection) -> bool:
+    """Whether the end of the access is near enough that the merchant should hear of it.
+
+    What is renewed by itself is worth a word only when the renewal is overdue.
+    """
+    ends, grant = connection.token_expires_at, integrations.get(connection.integration).grant
+    warning = grant.renew_before / 2 if grant is not None else timedelta(days=3)
+    return ends is not None and ends < now() + warning

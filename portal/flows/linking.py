@@ -65,8 +65,7 @@ SETTLE = sa.text(
         link_how = case when d.state in ('linked', 'sku_changed') then coalesce(d.link_how, 'sku') end,
         linked_at = case when d.state in ('linked', 'sku_changed') then coalesce(l.linked_at, :moment) end,
         linked_sku = case when d.state in ('linked', 'sku_changed') then coalesce(d.linked_sku, d.sku) end,
-        linked_by = case when d.state in ('linked', 'sku_changed') then l.linked_by else '' end,
-        batch_id = case when d.state in ('linked', 'sku_changed', 'left_out') then l.batch_id end
+        linked_by = case when d.state in ('linked', 'sku_changed') then l.linked_by else '' end
     from decided d
     where l.merchant_id = :merchant and l.id = d.id and l.link_state <> d.state
     """
@@ -126,14 +125,19 @@ def change_products() -> None:
     db.session.execute(sa.text(LOCK.format("")), {"merchant": str(whose())})
 
 
+# A difference of sets, because an anti-join is planned by how many ids the planner believes to be in the arrays: on a
+# fresh run it believes in a hundred, and compares every listing with every id.
 GONE = sa.text(
     """
+    with gone as (
+        select remote_id from listing
+        where merchant_id = :merchant and connection_id = :connection and missing_since is null
+        except
+        select unnest(remote_ids) from run_page where merchant_id = :merchant and run_id = :run
+    )
     update listing l set missing_since = :moment
-    where l.merchant_id = :merchant and l.connection_id = :connection and l.missing_since is null
-        and not exists (
-            select 1 from (
-                select unnest(remote_ids) as remote_id from run_page where merchant_id = :merchant and run_id = :run
-            ) seen where seen.remote_id = l.remote_id)
+    from gone
+    where l.merchant_id = :merchant and l.connection_id = :connection and l.remote_id = gone.remote_id
     returning l.sku_near
     """
 )

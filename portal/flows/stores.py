@@ -7,12 +7,13 @@ import sqlalchemy as sa
 from babel.numbers import list_currencies
 from sqlalchemy.exc import IntegrityError
 
-from portal.flows import audit
+from portal.contract.definition import Resource
+from portal.flows import audit, sync
 from portal.flows.audit import By
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
-from portal.models import Connection, Store
+from portal.models import Connection, ConnectionState, Store
 
 LONGEST_NAME = 80
 
@@ -45,12 +46,27 @@ def change(store: Store, name: str, currency: str, time_zone: str, by: By) -> No
 
 
 def turn(store: Store, on: bool, by: By) -> None:
-    """Turn a store on or off; what is off neither pulls nor sends anything."""
+    """Turn a store on or off; what is off neither pulls nor sends anything.  Its connections keep their own state."""
     if store.is_active is not on:
         store.is_active = on
         what = "store_turned_on" if on else "store_turned_off"
         audit.note(by, what, "store", store.id, name=store.name, store_id=store.id)
+        _start_or_stop(store, on, by)
     db.session.commit()
+
+
+def _start_or_stop(store: Store, on: bool, by: By) -> None:
+    """Have the imports of the store's active connections go on at once, or stop those that are open."""
+    active = sa.select(Connection).where(
+        Connection.merchant_id == whose(),
+        Connection.store_id == store.id,
+        Connection.state == ConnectionState.ACTIVE,
+    )
+    for connection in db.session.scalars(active):
+        if not on:
+            sync.stop_all(connection, "turned_off")
+        elif connection.known_options.import_products:
+            sync.start(connection, Resource.PRODUCTS, by.name)
 
 
 def _has_connections(store_id: uuid.UUID) -> bool:

@@ -21,7 +21,7 @@ from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
-from portal.models import Connection, ConnectionState, Run, RunPage, RunProblem, RunState
+from portal.models import Connection, ConnectionState, Run, RunPage, RunProblem, RunState, Store
 from portal.models.work import work_key
 
 EVERY = timedelta(minutes=30)
@@ -42,6 +42,8 @@ def start(connection: Connection, resource: Resource, asked_by: str, *, since: d
         Run.state.in_([RunState.WAITING, RunState.RUNNING]),
     )
     if (found := db.session.scalars(query).one_or_none()) is not None:
+        if work.unfinished("sync", work_key("sync", found.id)) is None:  # It died of a fault of ours; the run goes on.
+            _add_work(connection, found, asked_by)
         return found
     run = Run(
         merchant_id=whose(),
@@ -65,6 +67,8 @@ def ask(connection: Connection, resource: Resource, by: By) -> Run:
     """The button *Sync now*.  Raises Refusal where the connection is off; pressing twice shows the run that is open."""
     if connection.state is not ConnectionState.ACTIVE:
         raise Refusal("connection_is_off", name=connection.name)
+    if rests(connection):
+        raise Refusal("store_is_off")
     try:
         run = start(connection, resource, by.name)
         audit.note(by, "sync_asked", "run", run.id, name=connection.name, store_id=connection.store_id)
@@ -74,6 +78,12 @@ def ask(connection: Connection, resource: Resource, by: By) -> Run:
         run = start(connection, resource, by.name)
         db.session.commit()
     return run
+
+
+def rests(connection: Connection) -> bool:
+    """Whether the store of a connection is off: then nothing is pulled for it."""
+    query = sa.select(Store.is_active).where(Store.merchant_id == whose(), Store.id == connection.store_id)
+    return not db.session.scalar(query)
 
 
 def plan(connection: Connection, resource: Resource) -> None:
@@ -94,7 +104,7 @@ def due(claimed: Claim) -> Outcome:
     if connection is None or connection.state is not ConnectionState.ACTIVE:
         return None
     resource = Resource(claimed.body["resource"])
-    if connection.known_options.import_products:
+    if connection.known_options.import_products and not rests(connection):
         start(connection, resource, "Lintas", since=_since(connection, resource))
     return Again(EVERY.total_seconds())
 
@@ -200,6 +210,8 @@ def _keep(
 
     None where the run was stopped meanwhile.
     """
+    # A crash of the database that forgets this commit forgets the cursor with it, and the page is asked for again.
+    db.session.execute(work.UNHURRIED)
     kept = intake.keep(connection, records, audits)
     seen = len(records) + len(bad)
     moved = db.session.execute(
@@ -349,6 +361,8 @@ def retry(found: Run, by: By) -> Run:
     connection = db.session.get_one(Connection, (whose(), row.connection_id))
     if connection.state is not ConnectionState.ACTIVE:
         raise Refusal("connection_is_off", name=connection.name)
+    if rests(connection):
+        raise Refusal("store_is_off")
     if row.state not in {RunState.FAILED, RunState.STOPPED}:
         raise Refusal("run_not_ended_badly")
     row.state, row.ended_at, row.cause, row.detail = RunState.WAITING, None, "", ""

@@ -259,7 +259,9 @@ def perform(claimed: Claim, verbs: Mapping[str, Verb]) -> None:
     """Do one piece of work and settle its row in the transaction of its effect."""
     with acting_for(claimed.merchant_id):
         try:
-            _apply(claimed, verbs[claimed.kind](claimed))
+            # More claims than attempts: no failure was told, so whoever held it died each time.
+            poison = claimed.attempts > MOST_ATTEMPTS
+            _apply(claimed, Dead("its worker ended every time") if poison else verbs[claimed.kind](claimed))
             db.session.commit()
         except LeaseLost:
             db.session.rollback()

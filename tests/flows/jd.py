@@ -7,7 +7,8 @@ from dataclasses import replace
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.flows import connections, work
+from portal import integrations
+from portal.flows import connections, secrets, work
 from portal.flows.audit import By
 from portal.flows.house import House
 from portal.kit.clock import now
@@ -55,3 +56,21 @@ def work_off(rounds: int = 60) -> int:
         if not step:
             break
     return done
+
+
+def jd_id(sandbox: Running, account: str = "samudra", name: str = "JD.ID") -> Connection:
+    """A connection to JD.ID that was let in, as after the consent page."""
+    who = sandbox.account("jd_id", account)
+    store = db.session.scalars(sa.select(Store).order_by(Store.id).limit(1)).one()
+    made = connections.install(store, "jd_id", MEI)
+    values = {"shop_id": str(who["shop_id"]), "api_key": who["app_key"], "api_secret": who["app_secret"]}
+    connections.save_settings(made, name, values, MEI)
+    connections.confirm(made, [str(n) for n, step in enumerate(integrations.get("jd_id").guide) if step.confirm], MEI)
+    token = sandbox.control("token", integration="jd_id", account=account, deed="new")
+    secrets.keep(made, "token.access", _access(token, sandbox, account), MEI.name)
+    db.session.commit()
+    return made
+
+
+def _access(said: dict[str, object], sandbox: Running, account: str) -> str:
+    return str(sandbox.account("jd_id", account)["tokens"][-1]["access"])

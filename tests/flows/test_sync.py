@@ -45,7 +45,8 @@ def test_turning_on_checks_the_account_and_imports_the_catalogue(sandbox: Runnin
     channel = fresh(channel)
     run = the_run()
     assert (channel.state, run.state, run.cause) == (ConnectionState.ACTIVE, RunState.DONE, "")
-    assert channel.shop_id and channel.shop_name
+    assert channel.shop_id
+    assert channel.shop_name
     truth = sandbox.truth("jd_com/northwick")["imported"]
     assert run.groups == {each: number for each, number in truth.items() if number}
     assert run.kept == run.seen == run.fresh == sum(truth.values())
@@ -120,7 +121,14 @@ def test_a_token_that_ends_during_a_run_pauses_and_nothing_kept_is_lost(sandbox:
     connections.turn_on(fresh(channel), MEI)
     work_off()
     assert fresh(channel).state is ConnectionState.ACTIVE
-    assert db.session.scalar(sa.select(sa.func.count()).select_from(Notice).where(Notice.cleared_at.is_(None), Notice.subject == "connection")) == 0
+    assert (
+        db.session.scalar(
+            sa.select(sa.func.count())
+            .select_from(Notice)
+            .where(Notice.cleared_at.is_(None), Notice.subject == "connection")
+        )
+        == 0
+    )
 
 
 def test_a_stopped_run_keeps_what_it_has_and_goes_on_from_there(sandbox: Running) -> None:
