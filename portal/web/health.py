@@ -46,7 +46,9 @@ def _database() -> bool:
 def _bells() -> dict[str, bool]:
     try:
         beat = float(house().redis.get(RELAY_ALIVE) or 0)
-        workers = int(house().redis.scard("rq:workers"))
+        # A worker that was killed stays listed; the key with its name ends when its heartbeat does.
+        listed = house().redis.smembers("rq:workers")
+        workers = house().redis.exists(*listed) if listed else 0
     except (redis.RedisError, ValueError):
         return {"redis": False, "relay": False, "workers": False}
     return {"redis": True, "relay": time.time() - beat < RELAY_SILENT, "workers": workers > 0}

@@ -38,13 +38,13 @@ def login() -> Response:
         return go("home.index")
     form = LoginForm()
     form.email.label.text, form.password.label.text = _("E-mail address"), _("Password")
-    context = {"form": form, "demo_signins": _demo_signins()}
+    demo = _demo_signins()
     if not form.validate_on_submit():
-        return show("people/login.html", **context)
+        return show("people/login.html", form=form, demo_signins=demo)
     token = people.sign_in(form.email.data or "", form.password.data or "", request.headers.get("User-Agent", ""))
     if token is None:
         form.blame("wrong_sign_in")
-        return show("people/login.html", **context)
+        return show("people/login.html", form=form, demo_signins=demo)
     session.clear()  # A new session at every change of rights; the CSRF token of the visitor ends here.
     answer = _on(request.args.get("next", ""))
     answer.set_cookie(

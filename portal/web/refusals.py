@@ -42,6 +42,7 @@ SENTENCES: dict[str, Callable[..., str]] = {
     "not_ready": lambda step: _("One step is not finished yet. Finish it, then turn this on."),
     "turn_off_first": lambda: _("Turn it off first; then it can be disconnected."),
     "connection_is_off": lambda name: _("%(name)s is off. Turn it on, then sync.", name=name),
+    "store_is_off": lambda: _("The store of this channel is off. Turn the store on, then sync."),
     "another_run_is_open": lambda: _("Another sync of this channel is running. Wait until it has ended."),
     "run_not_ended_badly": lambda: _("This sync did not fail, so there is nothing to try again."),
     "not_linked": lambda: _("This listing is not linked any more."),
@@ -54,9 +55,9 @@ SENTENCES: dict[str, Callable[..., str]] = {
     "batch_not_done": lambda: _("This change still runs or was undone already."),
     "nothing_to_grant": lambda: _("There is nothing to confirm. Start the sign-in again."),
     "unknown_state": lambda: _("This sign-in does not belong to your session. Start it again from the sales channel."),
-    "other_session": lambda: _("This sign-in was started in another browser. Start it again here."),
-    "state_used": lambda: _("This sign-in was used already. Start it again."),
-    "state_too_old": lambda: _("The sign-in took longer than 10 minutes. Start it again."),
+    "other_session": lambda connection: _("This sign-in was started in another browser. Start it again here."),
+    "state_used": lambda connection: _("This sign-in was used already. Start it again."),
+    "state_too_old": lambda connection: _("The sign-in took longer than 10 minutes. Start it again."),
 }
 
 

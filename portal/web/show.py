@@ -28,7 +28,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from portal.web import headers, words
 
-PARTS = ("parts/ui.html", "parts/lists.html", "parts/fields.html", "parts/errors.html")
+PARTS = ("parts/ui.html", "parts/lists.html", "parts/fields.html", "parts/errors.html", "parts/connections.html")
 
 
 def show(

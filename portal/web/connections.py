@@ -1,0 +1,200 @@
+"""One connection: how it goes, its switches, its quality words, and the end of it."""
+
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, abort, render_template
+from flask_babel import gettext as _
+from htmx_flask import request
+from werkzeug.wrappers import Response
+
+from portal.contract.definition import Resource
+from portal.contract.records import Verdict
+from portal.flows import connections, sync
+from portal.kit.errors import Refusal
+from portal.models import Connection
+from portal.web import connections_pages, first_check, key_test, options_form, settings_form, wizard_steps
+from portal.web.connections_pages import frame
+from portal.web.doors import Needs, by, find, needs
+from portal.web.forms import PortalForm
+from portal.web.key_test import Tested
+from portal.web.refusals import sentence
+from portal.web.show import go, hx, is_hx, show, toast
+
+bp = Blueprint("connections", __name__, url_prefix="/connections/<public_id>")
+
+SWITCHES = {"import_products", "import_orders"}
+
+
+@bp.get("")
+@needs(Needs.VIEW)
+def detail(public_id: str) -> Response:
+    """How the connection goes; one that is not finished leads to the step where it goes on."""
+    connection = find(Connection, public_id)
+    step = wizard_steps.open_step(connection) if wizard_steps.in_setup(connection) else None
+    if step is not None:
+        return go(f"wizard.{step}", public_id=connection.id)
+    return _page(connection, arrived=is_hx())
+
+
+def _page(
+    connection: Connection,
+    *,
+    result: Tested | None = None,
+    arrived: bool = False,
+    saved: bool = False,
+    error: str = "",
+    along: bool = False,
+) -> Response:
+    """The page, or the block of it that asked.
+
+    `arrived` says that a block asks how the import went on, `along` that the progress is sent along with another one.
+    """
+    going = first_check.progress(connection)
+    if arrived and not going.seconds and going.run is not None and not going.run.is_open:
+        toast(_("The import from %(name)s is finished", name=connection.name), first_check.read_so_far(going.run), "ok")
+    missing = connections.missing_steps(connection)
+    return show(
+        "connections/detail.html",
+        "first_check",
+        "active_switch",
+        "test_result",
+        also=("state_badge", "first_check") if along else ("state_badge",),
+        along=along,
+        status=422 if error else None,
+        going=going,
+        missing=wizard_steps.what_is_missing(missing[0], connection) if missing else "",
+        missing_url=wizard_steps.address_of(missing[0], connection.id) if missing else "",
+        may_test=not missing,
+        result=result,
+        saved=saved,
+        error=error,
+        facts=partial(settings_form.facts, connection),
+        access=partial(connections_pages.access, connection),
+        renews=partial(connections_pages.renews, connection),
+        ends_soon=partial(connections_pages.ends_soon, connection),
+        switches=partial(connections_pages.switches, connection),
+        open_notices=partial(connections_pages.notices, connection),
+        recent_runs=partial(connections_pages.recent_runs, connection),
+        audit_words=partial(connections_pages.audit_words, connection),
+        verdicts=connections_pages.verdicts,
+        options=partial(options_form.said, connection, without={*SWITCHES, "export"}),
+        **frame(connection),
+    )
+
+
+@bp.post("/active")
+@needs(Needs.MANAGE)
+def active(public_id: str) -> Response:
+    """The switch *Is active*: it moves when the server has answered, and says why where it does not."""
+    connection = find(Connection, public_id)
+    turn, error = (connections.turn_on if request.form.get("on") == "1" else connections.turn_off), ""
+    try:
+        turn(connection, by())
+    except Refusal as why:
+        error = sentence(why)
+    if request.htmx and request.htmx.target != "active_switch":
+        return _switch_elsewhere(connection, error)
+    if is_hx():
+        return _page(connection, saved=not error, error=error, along=True)
+    return go("connections.detail", error or None, "bad", public_id=connection.id)
+
+
+def _switch_elsewhere(connection: Connection, error: str) -> Response:
+    """The answer to a switch on another page: the switch in its real state, and the badge beside it."""
+    answer = render_template(
+        "connections/switch.html",
+        target=request.htmx.target,
+        connection=connection,
+        badge=connections_pages.badge(connection),
+        error=error,
+    )
+    return hx(answer, status=422 if error else 200)
+
+
+@bp.post("/switches/<key>")
+@needs(Needs.MANAGE)
+def switch(public_id: str, key: str) -> Response:
+    """One of the switches of what runs."""
+    connection = find(Connection, public_id)
+    if key not in SWITCHES:
+        abort(404)
+    connections.save_options(connection, {key: request.form.get("on") == "1"}, by())
+    if is_hx():
+        line = next(each for each in connections_pages.switches(connection) if each.key == key)
+        return show("connections/option_switch.html", connection=connection, line=line, saved=True)
+    return go("connections.detail", public_id=connection.id, say=_("Saved."), _anchor="runs_what")
+
+
+@bp.post("/test")
+@needs(Needs.MANAGE)
+def test(public_id: str) -> Response:
+    """Ask the remote now whether it accepts what is saved."""
+    connection = find(Connection, public_id)
+    result = key_test.ask(connection, by())
+    if wizard_steps.in_setup(connection) and connections.missing_steps(connection):
+        return go("wizard.settings", public_id=connection.id)
+    return _page(connection, result=result)
+
+
+@bp.post("/check-again")
+@needs(Needs.MANAGE)
+def check_again(public_id: str) -> Response:
+    """Begin the first check anew."""
+    connection = find(Connection, public_id)
+    try:
+        connections.check_again(connection, by())
+    except Refusal as why:
+        return go("connections.detail", sentence(why), "bad", public_id=connection.id)
+    return go("connections.detail", public_id=connection.id)
+
+
+@bp.post("/sync")
+@needs(Needs.MANAGE)
+def sync_now(public_id: str) -> Response:
+    """Start an import, or show the one that runs."""
+    connection = find(Connection, public_id)
+    try:
+        sync.ask(connection, Resource.PRODUCTS, by())
+    except Refusal as why:
+        return go("connections.detail", sentence(why), "bad", public_id=connection.id)
+    toast(_("The import from %(name)s is running", name=connection.name), _("You can leave this page."))
+    return go("connections.detail", public_id=connection.id)
+
+
+@bp.post("/audits")
+@needs(Needs.MANAGE)
+def save_audits(public_id: str) -> Response:
+    """Keep what the words of the remote's quality check mean."""
+    connection = find(Connection, public_id)
+    pairs = zip(request.form.getlist("word"), request.form.getlist("verdict"), strict=False)
+    known = {each.value for each in Verdict}
+    connections.save_audits(connection, {word: verdict for word, verdict in pairs if verdict in known}, by())
+    say = _("The meanings were saved. The next sync judges by them.")
+    return go("connections.detail", say, public_id=connection.id)
+
+
+@bp.get("/disconnect")
+@needs(Needs.VIEW)
+def disconnect(public_id: str) -> Response:
+    """What goes and what stays, before anything is done."""
+    return _disconnect_page(find(Connection, public_id), PortalForm())
+
+
+@bp.post("/disconnect")
+@needs(Needs.MANAGE)
+def remove(public_id: str) -> Response:
+    """Disconnect for good."""
+    connection = find(Connection, public_id)
+    about: dict[str, Any] = frame(connection)
+    name, lists = connection.name, about["here"]
+    try:
+        connections.remove(connection, by())
+    except Refusal as why:
+        return _disconnect_page(connection, PortalForm().blame(why))
+    return go(lists, _("%(name)s was disconnected. Your products are still here.", name=name))
+
+
+def _disconnect_page(connection: Connection, form: PortalForm) -> Response:
+    goes = connections_pages.what_goes(connection)
+    return show("connections/disconnect.html", form=form, goes=goes, **frame(connection))

@@ -1,0 +1,194 @@
+"""What the pages of stores show: the list in a constant number of statements, and who changed what in one store."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from portal.kit.db import db, whose
+from portal.kit.paging import CAP, Count, Slice, count_of, slice_of
+from portal.models import AuditNote, Connection, LinkState, Listing, Store
+from portal.web import channels_pages, standing
+from portal.web.standing import Badge
+
+LINKED = (LinkState.LINKED, LinkState.SKU_CHANGED)
+SHOWN_NOTES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One store in the list."""
+
+    store: Store
+    standing: str
+    badge: Badge
+    tiles: list[dict[str, str]]
+    linked: Count
+    listings: Count
+
+
+def page(words: str, status: str, cursor: str | None, *, backwards: bool = False) -> tuple[Slice[Row], Count]:
+    """One page of stores by name, and how many there are."""
+    stands, connections = standing.of_stores()
+    name = sa.func.lower(Store.name, type_=sa.Text())
+    query = (
+        sa.select(Store, name.label("key"), stands.label("standing"), connections.c.running, connections.c.number)
+        .outerjoin(connections, connections.c.store_id == Store.id)
+        .where(Store.merchant_id == whose())
+    )
+    if words:
+        query = query.where(Store.name.icontains(words, autoescape=True))
+    if status:
+        query = query.where(stands.in_(standing.FOUND_BY[status]))
+    found = slice_of(
+        db.session(),
+        query,
+        [name, Store.id],
+        cursor,
+        lambda row: (row.key, row.Store.id),
+        descending=backwards,
+    )
+    return Slice(_rows(found.rows), after=found.after, before=found.before), count_of(db.session(), query)
+
+
+def _rows(found: Any) -> list[Row]:
+    ids = [each.Store.id for each in found]
+    counted = listing_counts(ids)
+    tiles = channels_pages.tiles(_integrations_of(ids))
+    return [
+        Row(
+            store=each.Store,
+            standing=each.standing,
+            badge=standing.store_badge(each.standing, each.running or 0, each.number or 0),
+            tiles=tiles.get(each.Store.id, []),
+            linked=counted.get(each.Store.id, NONE)[0],
+            listings=counted.get(each.Store.id, NONE)[1],
+        )
+        for each in found
+    ]
+
+
+NONE = (Count(0), Count(0))
+
+
+def _integrations_of(store_ids: list[uuid.UUID]) -> list[Any]:
+    query = (
+        sa.select(Connection.store_id, Connection.integration)
+        .where(Connection.merchant_id == whose(), Connection.store_id.in_(store_ids))
+        .order_by(Connection.id)
+    )
+    return list(db.session.execute(query))
+
+
+def listing_counts(store_ids: list[uuid.UUID]) -> dict[uuid.UUID, tuple[Count, Count]]:
+    """By store, how many of its live listings are linked, and how many there are; each connection is counted to the
+    cap at the most, so that a list over large catalogues stays quick."""
+    linked = _counted(Listing.link_state.in_(LINKED), "linked")
+    live = _counted(sa.true(), "live")
+    query = (
+        sa.select(Connection.store_id, linked.c.number, live.c.number)
+        .select_from(Connection)
+        .join(linked, sa.true())
+        .join(live, sa.true())
+        .where(Connection.merchant_id == whose(), Connection.store_id.in_(store_ids))
+    )
+    found: dict[uuid.UUID, tuple[Count, Count]] = {}
+    for store_id, of_linked, of_live in db.session.execute(query):
+        before = found.get(store_id, NONE)
+        found[store_id] = (_added(before[0], of_linked), _added(before[1], of_live))
+    return found
+
+
+def _counted(wanted: sa.ColumnElement[bool], name: str) -> Any:
+    one = (
+        sa.select(sa.literal(1).label("one"))
+        .select_from(Listing)
+        .where(
+            Listing.merchant_id == Connection.merchant_id,
+            Listing.connection_id == Connection.id,
+            Listing.missing_since.is_(None),
+            wanted,
+        )
+        .limit(CAP + 1)
+        .correlate(Connection)
+        .subquery()
+    )
+    return sa.select(sa.func.count().label("number")).select_from(one).lateral(name)
+
+
+def _added(count: Count, number: int) -> Count:
+    return Count(count.number + min(number, CAP), more=count.more or number > CAP)
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One line of the activity of a store."""
+
+    what: str
+    who: str
+    at: datetime
+    changes: str
+    mark: str
+
+
+def activity(store_id: uuid.UUID) -> list[Deed]:
+    """What was done in a store, newest first."""
+    query = (
+        sa.select(AuditNote)
+        .where(AuditNote.merchant_id == whose(), AuditNote.store_id == store_id)
+        .order_by(AuditNote.id.desc())
+        .limit(SHOWN_NOTES)
+    )
+    return [_deed(note) for note in db.session.scalars(query)]
+
+
+def _deed(note: AuditNote) -> Deed:
+    said = SAID.get(note.what)
+    return Deed(
+        what=said(note.name) if said else _("%(what)s: %(name)s", what=note.what.replace("_", " "), name=note.name),
+        who=note.who,
+        at=note.at,
+        changes=_changes(note.before, note.after) if note.what == "store_changed" else "",
+        mark=MARKS.get(note.what, "pencil"),
+    )
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What a change replaced by what, such as "Kiosk → Kiosk Jakarta"."""
+    changed = [(before.get(key), value) for key, value in after.items() if before.get(key) != value]
+    return ", ".join(f"{old} → {new}" for old, new in changed)
+
+
+# Said when a page is drawn, so that each sentence is in the language of the page.
+SAID = {
+    "store_added": lambda name: _("Added the store %(name)s", name=name),
+    "store_changed": lambda name: _("Changed the details of the store"),
+    "store_turned_on": lambda name: _("Turned the store on"),
+    "store_turned_off": lambda name: _("Turned the store off"),
+    "connection_added": lambda name: _("Added %(name)s", name=name),
+    "connection_removed": lambda name: _("Disconnected %(name)s", name=name),
+    "settings_saved": lambda name: _("Saved the settings of %(name)s", name=name),
+    "options_saved": lambda name: _("Saved the options of %(name)s", name=name),
+    "audit_words_saved": lambda name: _("Saved what the status words of %(name)s mean", name=name),
+    "granted": lambda name: _("Signed in at the channel for %(name)s", name=name),
+    "tested": lambda name: _("Tested the connection %(name)s", name=name),
+    "turned_on": lambda name: _("Turned %(name)s on", name=name),
+    "turned_off": lambda name: _("Turned %(name)s off", name=name),
+    "sync_asked": lambda name: _("Started a sync of %(name)s", name=name),
+}
+MARKS = {
+    "store_added": "plus",
+    "connection_added": "plus",
+    "connection_removed": "x",
+    "store_turned_on": "check",
+    "turned_on": "check",
+    "store_turned_off": "pause",
+    "turned_off": "pause",
+    "tested": "check",
+    "granted": "key",
+    "sync_asked": "sync",
+}

@@ -1,0 +1,1 @@
+"""Benchmarks: Lintas and its references, measured side by side in one run."""

@@ -1,0 +1,81 @@
+"""What proofs build their houses of: merchants, accounts at the sandbox, connections that are on."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from portal import integrations
+from portal.flows import connections, grants, lines, people, stores
+from portal.flows.audit import LINTAS, By
+from portal.kit.db import acting_for, db, whose
+from portal.kit.ids import new_id
+from portal.kit.text import near
+from portal.models import Connection, Product, Store
+from tests.sandbox_server import Running
+
+SESSION = b"the browser of a proof"
+
+
+def merchant(name: str) -> uuid.UUID:
+    """A merchant with one store.  Wants an application context."""
+    made = people.create_merchant(name, "CNY", "Asia/Shanghai")
+    with acting_for(made):
+        stores.add(f"Store of {name}", "CNY", "Asia/Shanghai", LINTAS)
+    return made
+
+
+def settings_of(account: Mapping[str, Any], endpoint: str, **more: str) -> dict[str, str]:
+    """What a merchant types for an account, at either remote."""
+    return {
+        "api_key": account["app_key"],
+        "api_secret": account["app_secret"],
+        "app_id": "1",
+        "access_token": account["tokens"][0]["access"],
+        "api_endpoint": endpoint,
+        "shop_id": str(account["shop_id"]),
+        **more,
+    }
+
+
+def connection(account: Mapping[str, Any], sandbox: Running, name: str, **typed: str) -> Connection:
+    """A connection of the merchant of the moment, ready to be turned on; at JD.ID with the seller's consent."""
+    store = db.session.query(Store).order_by(Store.id).first()
+    assert store is not None
+    one = integrations.get(account["integration"])
+    made = connections.install(store, one.key, LINTAS)
+    connections.confirm(made, [str(number) for number, step in enumerate(one.guide) if step.confirm], LINTAS)
+    keys = {each.key for each in one.settings}
+    values = settings_of(account, lines.gateways(one)[0], **typed)
+    connections.save_settings(made, name, {key: value for key, value in values.items() if key in keys}, LINTAS)
+    if one.grant is not None and one.grant.needed(made.settings):
+        consent(made, account, sandbox)
+    return made
+
+
+def consent(made: Connection, account: Mapping[str, Any], sandbox: Running) -> None:
+    """The seller's trip to the consent page and back, with a browser that does only that."""
+    one = integrations.get(made.integration)
+    sandbox.control("callback", integration=one.key, account=account["name"], url=grants.callback_url(one))
+    by = By("the proof", new_id())
+    address = grants.begin(made, SESSION, by)
+    asked = {key: values[0] for key, values in parse_qs(urlsplit(address).query).items()}
+    typed = {"email": account["email"], "password": account["password"], "decision": "allow"}
+    sent_back = httpx.post(address.partition("?")[0], data=asked | typed, trust_env=False)
+    said = {key: values[0] for key, values in parse_qs(urlsplit(sent_back.headers["location"]).query).items()}
+    attempt, why = grants.returned(one, said["state"], said.get("code", ""), said.get("error", ""), SESSION)
+    if why is not None:
+        raise why
+    grants.adopt(attempt, by)
+
+
+def products(skus: list[str]) -> None:
+    """Products of the merchant of the moment."""
+    db.session.add_all(
+        Product(merchant_id=whose(), id=new_id(), sku=sku, sku_near=near(sku), title=f"Product {sku}") for sku in skus
+    )
+    db.session.commit()
