@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from portal import demo as samples
 from portal import migrate as migrations
-from portal.config import ROOT, Misconfigured, Settings
+from portal.config import Misconfigured, Settings
 from portal.factory import create_app
 from portal.flows import doctor as checks
 from portal.flows import people, work
+from portal.kit import embedded
 from portal.kit.db import db
 from portal.kit.errors import Refusal
 from portal.models import Role
@@ -89,7 +90,7 @@ def demo() -> None:
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=lambda: int(os.environ.get("SANDBOX_PORT", "8090")), type=int)
-@click.option("--state", type=click.Path(path_type=Path), default=lambda: ROOT / "var" / "sandbox")
+@click.option("--state", type=click.Path(path_type=Path), default=lambda: embedded.VAR / "sandbox")
 def sandbox(host: str, port: int, state: Path) -> None:
     """Serve the JD world in a box."""
     # Imported here: the sandbox is another process, and the other commands do not need it.

@@ -35,6 +35,7 @@ class Settings:
     redis_url: str = field(repr=False)
     mail_url: str = field(repr=False, default="")
     sandbox_url: str = ""
+    metrics_token: str = field(repr=False, default="")
     allowed_hosts: frozenset[str] = frozenset()
     proxies: int = 0
     paces: Mapping[str, float] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class Settings:
             redis_url=said.get("PORTAL_REDIS_URL", ""),
             mail_url=said.get("PORTAL_MAIL_URL", ""),
             sandbox_url=said.get("PORTAL_SANDBOX_URL", "").rstrip("/"),
+            metrics_token=said.get("PORTAL_METRICS_TOKEN", ""),
             allowed_hosts=frozenset(said.get("PORTAL_ALLOWED_HOSTS", "").lower().replace(",", " ").split()),
             proxies=int(said.get("PORTAL_PROXIES") or 0),
             paces=_paces(said.get("PORTAL_PACES", "")),

@@ -96,8 +96,9 @@ def texts(catalog: Catalog) -> list[Message]:
 
 
 def missing(message: Message) -> bool:
+    # A text that was never translated has none, neither an empty one nor an empty row of plural forms.
     said = [message.string] if isinstance(message.string, str) else message.string
-    return not all(said)
+    return not said or not all(said)
 
 
 def same_placeholders(message: Message) -> bool:

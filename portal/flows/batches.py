@@ -15,7 +15,7 @@ from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
 from portal.kit.text import near
-from portal.models import LinkBatch, LinkState, Listing
+from portal.models import Connection, LinkBatch, LinkState, Listing
 
 PIECE = 1_000
 AT_ONCE = 500
@@ -96,10 +96,12 @@ def chosen(choice: Choice) -> list[sa.ColumnElement[bool]]:
 def search(words: str) -> sa.ColumnElement[bool]:
     """Listings by SKU (exact or beginning), remote id (exact), near twin, or words of the title."""
     twin = near(words)
+    # Every condition has an index of its own, that of the remote id by way of the connections.
+    own = sa.select(Connection.id).where(Connection.merchant_id == whose()).scalar_subquery()
     return sa.or_(
         Listing.sku == words,
         sa.and_(sa.literal(bool(twin)), Listing.sku_near.startswith(twin, autoescape=True)),
-        Listing.remote_id == words,
+        sa.and_(Listing.connection_id == sa.any_(sa.func.array(own)), Listing.remote_id == words),
         Listing.title.icontains(words, autoescape=True),
     )
 

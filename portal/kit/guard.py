@@ -1,5 +1,6 @@
 """Connections to the outside that can only reach what they may: the guard stands at the socket, not at the string."""
 
+import functools
 import ipaddress
 import socket
 import ssl
@@ -13,9 +14,13 @@ import httpcore
 import httpx
 
 HTTPS = 443
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# The open internet of IPv6.  Outside of it lie forms that carry an address of IPv4 or of a local network inside.
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+# Inside of it two more that carry one.
 SIX_TO_FOUR = ipaddress.ip_network("2002::/16")
 TEREDO = ipaddress.ip_network("2001::/32")
+# Public by the tables of Python (of some versions, for the first), and yet the inside of a cloud or a tunnel.
+INSIDE = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "168.63.129.16/32", "192.88.99.0/24")))
 
 _time = threading.local()
 
@@ -54,8 +59,10 @@ def is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is not None:
             return is_public(str(ip.ipv4_mapped))
-        if any(ip in each for each in (NAT64, SIX_TO_FOUR, TEREDO)):
+        if ip not in GLOBAL_UNICAST or ip in SIX_TO_FOUR or ip in TEREDO:
             return False
+    elif any(ip in each for each in INSIDE):
+        return False
     return ip.is_global and not ip.is_multicast
 
 
@@ -130,12 +137,18 @@ def _checked(host: str, port: int) -> str:
     return min(found)
 
 
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    # Reading the certificates takes longer than a call; a context serves any number of clients.
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def guarded_client(named: Iterable[tuple[str, int]] = (), connections: int = 4) -> httpx.Client:
     """An HTTP client behind the guard: no redirects, no proxies from the environment, TLS verified."""
-    transport = httpx.HTTPTransport(trust_env=False)
+    transport = httpx.HTTPTransport(verify=_tls(), trust_env=False)
     # httpx has no public setting for the network backend; a test holds this to the pinned version.
     transport._pool = httpcore.ConnectionPool(
-        ssl_context=httpx.create_ssl_context(trust_env=False),
+        ssl_context=_tls(),
         max_connections=connections,
         max_keepalive_connections=connections,
         keepalive_expiry=15,

@@ -3,8 +3,10 @@
 import base64
 import binascii
 import json
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -46,7 +48,7 @@ def slice_of(
 
     `read(row)` gives the values of the keys of one row.  A cursor that is not ours counts as none.
     """
-    backwards, at = _opened(cursor, len(keys))
+    backwards, at = _opened(cursor, [key.type for key in keys])
     falling = descending != backwards
     if at is not None:
         edge = sa.tuple_(*keys)
@@ -80,12 +82,28 @@ def _closed(values: Sequence[Any], *, backwards: bool = False) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _opened(cursor: str | None, length: int) -> tuple[bool, list[Any] | None]:
+def _opened(cursor: str | None, kinds: Sequence[Any]) -> tuple[bool, list[Any] | None]:
     if not cursor:
         return False, None
     try:
         backwards, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, binascii.Error):
         return False, None
-    fits = len(values) == length and all(isinstance(each, str | int) for each in values)
+    fits = len(values) == len(kinds) and all(_is_a(kind, value) for kind, value in zip(kinds, values, strict=True))
     return (bool(backwards), values) if fits else (False, None)
+
+
+def _is_a(kind: Any, value: Any) -> bool:
+    """Whether the database will take a value for one of this kind: a cursor comes from outside."""
+    try:
+        text = str(value)
+        text.encode()  # Half a surrogate pair cannot be sent.
+        if isinstance(kind, sa.Uuid):
+            uuid.UUID(text)
+        elif isinstance(kind, sa.DateTime):
+            datetime.fromisoformat(text)
+        elif isinstance(kind, sa.Integer):
+            return abs(int(text)) < 2**63
+    except ValueError:
+        return False
+    return isinstance(value, str | int) and "\0" not in text

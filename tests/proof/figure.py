@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 HOLDS, FAILS, BROKEN = 0, 1, 70
 STOPPED = 130
+MOST_TOLD = 12
 BEGAN = time.monotonic()
 
 
@@ -46,7 +47,8 @@ class Figure:
         """Note a promise, and say at once where it is broken."""
         if not holds:
             self.broken.append(otherwise)
-            say(f"NOT SO: {otherwise}")
+            if len(self.broken) <= MOST_TOLD:
+                say(f"NOT SO: {otherwise}")
         return bool(holds)
 
     def end(self, text: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -144,6 +146,23 @@ def test_a_listing_that_is_gone_at_the_channel_says_so_and_offers_only_unlinking
     assert "no longer has this listing" in page
     assert "Unlink…" in page
     assert "Choose another…" not in page
+
+
+FORGED = [[False, "x"], [False, "x", "y"], [True, "\0"], [False, "2026-99-01", "z"], [False, "\ud800"], [0, {}], 7, {}]
+
+
+@pytest.mark.parametrize("url", ["/products?", "/listings?", "/links?state=new&", "/links?state=duplicate&", "/sync?"])
+def test_a_cursor_that_is_not_ours_counts_as_none(cast: Cast, url: str) -> None:
+    with lantern(cast):
+        product("P-1")
+        take_in(turned_on(), [listing("a", "N"), listing("b", "D"), listing("c", "D")])
+    mei = Browser(cast, cast.mei)
+    first = mei.get(url).text
+    for forged in FORGED:
+        cursor = base64.urlsafe_b64encode(json.dumps(forged).encode()).decode().rstrip("=")
+        answer = mei.get(f"{url}page={cursor}")
+        assert answer.status_code == 200, forged
+        assert answer.text.count('role="row"') == first.count('role="row"') or forged[1:] == ["x"]
 
 
 @pytest.mark.parametrize("page", ["/products/{}", "/listings/{}", "/listings/{}/unlink"])

@@ -6,6 +6,7 @@ import io
 import re
 import uuid
 from datetime import UTC, datetime
+from threading import Thread
 
 import pytest
 import sqlalchemy as sa
@@ -227,6 +228,23 @@ def test_the_test_has_three_answers_on_the_page_of_its_button(cast: Cast, linked
     assert mei.row().shop_name == "Northwick 海外旗舰店"
 
 
+def test_no_transaction_is_open_while_the_remote_thinks(cast: Cast, linked: Running, owner_engine: sa.Engine) -> None:
+    mei = Shopkeeper(cast, cast.mei, linked)
+    mei.install("jd_com")
+    linked.control("fault", integration="jd_com", kind="latency:1500", times=1)
+    asking = Thread(target=mei.send, args=("settings", mei.jd_com_keys(then="test")))
+    asking.start()
+    lines_of_the_test = "select count(*) from pg_stat_activity where state like 'idle in transaction%'"
+    before = linked.journal()[-1]["seq"]
+    while not linked.journal(before, kind="request") and asking.is_alive():
+        asking.join(0.02)
+    with owner_engine.connect() as wire:
+        assert asking.is_alive(), "the remote still thinks"
+        assert wire.scalar(sa.text(lines_of_the_test)) == 0
+    asking.join()
+    assert mei.row().checked_at is not None
+
+
 def test_new_keys_make_what_the_old_ones_proved_count_no_longer(cast: Cast, linked: Running) -> None:
     mei = Shopkeeper(cast, cast.mei, linked)
     mei.install("jd_com")
@@ -344,6 +362,10 @@ def test_export_cannot_be_turned_on_by_any_form(cast: Cast, linked: Running) -> 
     mei.connect_jd_com()
     mei.send("options", {"export": "y", "import_orders_from": "on"})
     assert mei.row().options["export"] is False
+    with lantern(cast):
+        row = db.session.get_one(Connection, (cast.lantern, uuid.UUID(mei.id)))
+        connections.save_options(row, {"export": True}, LINTAS)
+        assert row.options["export"] is False, "nor by a flow that knows of no preview"
     assert mei.send("switches/export", {"on": "1"}).status_code == 404
     assert "stock features of a later version" in mei.page("options").text
 
