@@ -4,6 +4,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -16,6 +17,11 @@ def upgrade(owner_url: str, to: str = "head") -> None:
 def downgrade(owner_url: str, to: str) -> None:
     """Bring the tables back to a version; "base" is before the first."""
     command.downgrade(_config(owner_url), to)
+
+
+def newest() -> str:
+    """The version that this code wants."""
+    return ScriptDirectory.from_config(_config("")).get_current_head() or ""
 
 
 def _config(owner_url: str) -> Config:

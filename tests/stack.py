@@ -280,6 +280,13 @@ class Stack:
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What a query gives to the superuser, who stands above all walls.  Raises psycopg.OperationalError."""
+        return self._asked(query, values)
+
+    def named(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
+        """The same with values by name."""
+        return self._asked(query, values)
+
+    def _asked(self, query: str, values: Any) -> list[tuple[Any, ...]]:
         if self._superuser is None or self._superuser.closed:
             self._superuser = psycopg.connect(roles.dsn(self.superuser_url), autocommit=True)
         try:

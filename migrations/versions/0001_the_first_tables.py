@@ -168,7 +168,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("merchant_id", "id", name=op.f("pk_product")),
         sa.UniqueConstraint("merchant_id", "sku", name="one_product_per_sku"),
     )
-    op.create_index("ix_product_barcode", "product", ["merchant_id", "barcode"], unique=False)
     op.create_index(
         "ix_product_batch",
         "product",
@@ -466,13 +465,6 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("batch_id is not null"),
     )
-    op.create_index(
-        "ix_listing_missing",
-        "listing",
-        ["merchant_id", "id"],
-        unique=False,
-        postgresql_where=sa.text("missing_since is not null"),
-    )
     op.create_index("ix_listing_near", "listing", ["merchant_id", "sku_near", "connection_id"], unique=False)
     op.create_index(
         "ix_listing_product",
@@ -651,7 +643,6 @@ def downgrade() -> None:
     op.drop_index("ix_listing_sku", table_name="listing")
     op.drop_index("ix_listing_product", table_name="listing", postgresql_where=sa.text("product_id is not null"))
     op.drop_index("ix_listing_near", table_name="listing")
-    op.drop_index("ix_listing_missing", table_name="listing", postgresql_where=sa.text("missing_since is not null"))
     op.drop_index("ix_listing_batch", table_name="listing", postgresql_where=sa.text("batch_id is not null"))
     op.drop_table("listing")
     op.drop_table("link_batch")
@@ -671,7 +662,6 @@ def downgrade() -> None:
     )
     op.drop_index("ix_product_near", table_name="product")
     op.drop_index("ix_product_batch", table_name="product", postgresql_where=sa.text("batch_id is not null"))
-    op.drop_index("ix_product_barcode", table_name="product")
     op.drop_table("product")
     op.drop_index("one_open_notice_per_cause", table_name="notice", postgresql_where=sa.text("cleared_at is null"))
     op.drop_table("notice")

@@ -11,7 +11,7 @@ from portal.flows import audit, linking, work
 from portal.flows.audit import By
 from portal.flows.work import Again, Claim, Outcome
 from portal.kit.clock import now
-from portal.kit.db import db, whose
+from portal.kit.db import begins, db, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
 from portal.kit.text import near
@@ -94,15 +94,19 @@ def chosen(choice: Choice) -> list[sa.ColumnElement[bool]]:
 
 
 def search(words: str) -> sa.ColumnElement[bool]:
-    """Listings by SKU (exact or beginning), remote id (exact), near twin, or words of the title."""
-    twin = near(words)
+    """Listings by SKU (its beginning, or a near twin's) or remote id (exact); where none is found, by the title."""
+    by_code = _by_code(words)
+    if db.session.scalar(sa.select(sa.exists().where(Listing.merchant_id == whose(), by_code))):
+        return by_code
+    return sa.and_(*[Listing.title.icontains(word, autoescape=True) for word in words.split()])
+
+
+def _by_code(words: str) -> sa.ColumnElement[bool]:
     # Every condition has an index of its own, that of the remote id by way of the connections.
     own = sa.select(Connection.id).where(Connection.merchant_id == whose()).scalar_subquery()
     return sa.or_(
-        Listing.sku == words,
-        sa.and_(sa.literal(bool(twin)), Listing.sku_near.startswith(twin, autoescape=True)),
+        begins(Listing.sku_near, near(words)),
         sa.and_(Listing.connection_id == sa.any_(sa.func.array(own)), Listing.remote_id == words),
-        Listing.title.icontains(words, autoescape=True),
     )
 
 
@@ -164,12 +168,23 @@ def carry_out(claimed: Claim) -> Outcome:
     return None
 
 
+def may_be_undone(verb: str, state: str) -> bool:
+    """Whether a batch can be taken back.
+
+    Replaced links cannot: the listings that gave theirs up are gone at the remote.  What was taken back is left out
+    again.
+    """
+    return verb != "take_back" and state != LinkState.REISSUED
+
+
 def undo(batch: LinkBatch, by: By) -> None:
-    """Take a whole batch back.  Raises Refusal where it was taken back already or still runs."""
+    """Take a whole batch back.  Raises Refusal where that cannot be, was done already, or the batch still runs."""
     query = sa.select(LinkBatch).where(LinkBatch.merchant_id == whose(), LinkBatch.id == batch.id).with_for_update()
     row = db.session.scalars(query.execution_options(populate_existing=True)).one()
     if row.state != "done":
         raise Refusal("batch_not_done")
+    if not may_be_undone(row.verb, row.chosen["state"]):
+        raise Refusal("batch_stays")
     row.undone_at = now()
     audit.note(by, "batch_undone", "link_batch", row.id, before={"listings": row.listings, "products": row.products})
     if row.listings <= AT_ONCE:

@@ -1,11 +1,22 @@
-"""What is wrong with an installation, each with what to do."""
+"""What is right and wrong with an installation, each fault with what to do."""
+
+import ipaddress
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import redis
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from portal import migrate
+from portal.flows import pulse, secrets
 from portal.flows.house import house
-from portal.kit.db import Base, db
+from portal.kit.clock import now
+from portal.kit.db import Base, acting_for, db
+from portal.kit.sealing import NotOurs
+from portal.models import Membership, Secret, User
 
 MIGHTY = sa.text("select rolsuper or rolbypassrls from pg_roles where rolname = current_user")
 OWNED = sa.text("select count(*) from pg_class where relkind = 'r' and pg_get_userbyid(relowner) = current_user")
@@ -15,40 +26,199 @@ UNWALLED = sa.text(
     where c.relname = any(cast(:tables as text[])) and not (c.relrowsecurity and c.relforcerowsecurity)
     """
 )
+HAS_VERSION = sa.text("select to_regclass('alembic_version') is not null")
+VERSION = sa.text("select version_num from alembic_version")
+CLOCK = sa.text("select clock_timestamp()")
 OLD_REDIS = (6, 2)
+# Leases end by the database's clock, signatures carry this machine's, and remotes allow a few minutes.
+APART = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: whether it is well, and the sentence about it."""
+
+    well: bool
+    says: str
+
+
+def _well(says: str) -> Finding:
+    return Finding(True, says)
+
+
+def _fault(says: str) -> Finding:
+    return Finding(False, says)
+
+
+def examine() -> list[Finding]:
+    """Everything that can be looked at from this machine."""
+    return [*_address(), *_database(), *_redis()]
 
 
 def look() -> list[str]:
     """The faults of this installation; empty when there is nothing to mend."""
-    return [*_database(), *_redis()]
+    return [each.says for each in examine() if not each.well]
 
 
-def _database() -> list[str]:
-    tenant = [name for name, table in Base.metadata.tables.items() if "merchant_id" in table.primary_key.columns]
-    faults = []
+# --- the address ------------------------------------------------------------------------------------------------------
+
+
+def _address() -> Iterator[Finding]:
+    """Whether PORTAL_URL has a form that browsers and the sign-in pages of remotes can lead back to."""
+    url, settings = house().settings.portal_url, house().settings
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme not in {"http", "https"} or parts.username or "@" in parts.netloc:
+        yield _fault(f"PORTAL_URL is {url}, which is no web address. Set it like https://lintas.example.")
+    elif parts.path or parts.query or parts.fragment:
+        yield _fault(f"PORTAL_URL is {url}. The portal stands at the root of its host: set the address without a path.")
+    elif host in {"0.0.0.0", "::"}:  # noqa: S104 - compared with, not bound to.
+        yield _fault(f"PORTAL_URL names {host}, where no browser can go. Set the name that people type.")
+    elif settings.env == "production" and _is_inside(host):
+        yield _fault(
+            f"PORTAL_URL names {host}, which leads others to their own machine. Set the name that people type."
+        )
+    else:
+        yield _well(f"Browsers reach the portal at {url}.")
+
+
+def _is_inside(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
     try:
-        if db.session.scalar(MIGHTY):
-            faults.append("The application's database role can step over row level security. Use a role without it.")
-        if db.session.scalar(OWNED):
-            faults.append("The application's database role owns tables. Migrate as another role, and own nothing here.")
-        bare = list(db.session.execute(UNWALLED, {"tables": [*tenant, "merchant"]}).scalars())
-        faults += [f"Table {name} has no forced row level security. Run `portal migrate`." for name in bare]
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+# --- the database -----------------------------------------------------------------------------------------------------
+
+
+def _database() -> list[Finding]:
+    try:
+        found = [*_role(), *_version()]
+        return found if any(not each.well for each in found) else [*found, *_clock(), *_secrets()]
     except SQLAlchemyError as why:
         db.session.rollback()
-        faults.append(f"The database does not answer ({type(why).__name__}). Check PORTAL_DATABASE_URL.")
-    return faults
+        return [_fault(f"The database does not answer as it should ({type(why).__name__}). Check PORTAL_DATABASE_URL.")]
 
 
-def _redis() -> list[str]:
+def _role() -> Iterator[Finding]:
+    mighty, owned = db.session.scalar(MIGHTY), db.session.scalar(OWNED)
+    if mighty:
+        yield _fault("The application's database role can step over row level security. Use a role without it.")
+    if owned:
+        yield _fault("The application's database role owns tables. Migrate as another role, and own nothing here.")
+    if not mighty and not owned:
+        yield _well("The database answers, to a role that owns nothing and is bound by row level security.")
+
+
+def _version() -> Iterator[Finding]:
+    """Whether the tables are those of this code, and each of a merchant has its wall."""
+    wanted = migrate.newest()
+    if not db.session.scalar(HAS_VERSION):
+        yield _fault("The database has no tables yet. Run `portal migrate`.")
+        return
+    there = db.session.scalar(VERSION)
+    if there != wanted:
+        yield _fault(f"The tables are of version {there} and this code wants {wanted}. Run `portal migrate`.")
+        return
+    tenant = [name for name, table in Base.metadata.tables.items() if "merchant_id" in table.primary_key.columns]
+    bare = list(db.session.execute(UNWALLED, {"tables": [*tenant, "merchant"]}).scalars())
+    for name in bare:
+        yield _fault(f"Table {name} has no forced row level security. Restore it as its migration made it.")
+    if not bare:
+        yield _well(f"The tables are up to date (version {there}), and each of them is walled by merchant.")
+
+
+def _clock() -> Iterator[Finding]:
+    apart = abs((db.session.execute(CLOCK).scalar_one() - now()).total_seconds())
+    yield _of_clocks("the database", apart)
+
+
+def _of_clocks(whose: str, apart: float) -> Finding:
+    if apart < APART:
+        return _well(f"The clocks of this machine and of {whose} agree.")
+    return _fault(
+        f"The clocks of this machine and of {whose} are {apart:.0f} s apart. Set both by NTP: leases and signatures "
+        "depend on them."
+    )
+
+
+def _secrets() -> Iterator[Finding]:
+    """Whether the sealing keys open every stored secret.  Counts them; shows none."""
+    opened = old = lost = 0
+    for merchant_id in _merchants():
+        with acting_for(merchant_id):
+            for row in db.session.scalars(sa.select(Secret).where(Secret.merchant_id == merchant_id)):
+                try:
+                    house().keyring.open(row.sealed, secrets.place(row.connection_id, row.field, row.id))
+                except NotOurs:
+                    lost += 1
+                    continue
+                opened += 1
+                old += house().keyring.is_old(row.sealed)
+            db.session.rollback()
+    if lost:
+        yield _fault(
+            f"{lost} of {opened + lost} stored secrets do not open. Put the key that sealed them back into "
+            "PORTAL_SEALING_KEYS, behind the newest; where it is lost, those connections want their keys typed again."
+        )
+    else:
+        older = f", {old} of them with an older key" if old else ""
+        yield _well(f"PORTAL_SEALING_KEYS opens every stored secret ({opened}{older}).")
+
+
+def _merchants() -> set[uuid.UUID]:
+    """Every merchant that has people: no role may list merchants, but each person sees his or her own."""
+    found: set[uuid.UUID] = set()
+    for person in list(db.session.scalars(sa.select(User.id))):
+        with acting_for(None, person):
+            found.update(db.session.scalars(sa.select(Membership.merchant_id).where(Membership.user_id == person)))
+    return found
+
+
+# --- Redis and the processes ------------------------------------------------------------------------------------------
+
+
+def _redis() -> list[Finding]:
     try:
         said = house().redis.info("server")
         version = tuple(int(part) for part in str(said["redis_version"]).split(".")[:2])
-        policy = house().redis.config_get("maxmemory-policy").get("maxmemory-policy")
+        policy = _policy()
+        seconds, micro = house().redis.time()
     except redis.RedisError as why:
-        return [f"Redis does not answer ({type(why).__name__}). Check PORTAL_REDIS_URL; work waits until it does."]
-    faults = []
+        return [
+            _fault(f"Redis does not answer ({type(why).__name__}). Check PORTAL_REDIS_URL; work waits until it does.")
+        ]
+    found = [_of_clocks("Redis", abs(seconds + micro / 1e6 - now().timestamp()))]
     if version < OLD_REDIS:
-        faults.append("Redis is older than 6.2, which loses bells when a worker is killed. Use Redis 6.2 or Valkey.")
-    if policy != "noeviction":
-        faults.append("Redis may throw bells away when memory is short. Set maxmemory-policy to noeviction.")
-    return faults
+        found.append(
+            _fault("Redis is older than 6.2, which loses bells when a worker is killed. Use Redis 6.2 or Valkey.")
+        )
+    if policy is None:
+        found.append(_well("Redis does not tell its maxmemory-policy. See that it is noeviction."))
+    elif policy != "noeviction":
+        found.append(_fault("Redis may throw bells away when memory is short. Set maxmemory-policy to noeviction."))
+    return [*found, *_processes()]
+
+
+def _policy() -> str | None:
+    """What Redis does when memory is short; None where a hosted one keeps that to itself."""
+    try:
+        return str(house().redis.config_get("maxmemory-policy").get("maxmemory-policy"))
+    except redis.ResponseError:
+        return None
+
+
+def _processes() -> Iterator[Finding]:
+    felt = pulse.feel()
+    if felt.relay:
+        yield _well("The relay beats.")
+    else:
+        since = "" if felt.silent is None else f" for {felt.silent:.0f} s"
+        yield _fault(f"The relay is silent{since}, so no work is handed out. Start one: python -m workers.relay")
+    if felt.workers:
+        yield _well(f"Workers present: {felt.workers}.")
+    else:
+        yield _fault("No worker is there, so work waits. Start one: python -m workers.run")

@@ -5,10 +5,12 @@ import threading
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import available_timezones
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from babel.numbers import list_currencies
 
 from portal.flows import audit
 from portal.flows.audit import By
@@ -22,6 +24,7 @@ from portal.models import LoginSession, Membership, Merchant, Role, User
 IDLE, LONGEST = timedelta(minutes=30), timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 128
+LONGEST_NAME = 80
 
 # argon2id at 19 MiB, two passes: OWASP's floor.  Two hashes at once at the most, so that a flood of sign-ins cannot
 # take every core from the merchants who are in.
@@ -66,8 +69,19 @@ def create_user(email: str, name: str, password: str, *, locale: str | None = No
     return user
 
 
+def check_merchant(name: str, currency: str, time_zone: str) -> None:
+    """Raises Refusal where no merchant can be made with these."""
+    if not 1 <= len(name.strip()) <= LONGEST_NAME:
+        raise Refusal("name_length", "name", longest=LONGEST_NAME)
+    if currency not in list_currencies():
+        raise Refusal("unknown_currency", "currency", currency=currency)
+    if time_zone not in available_timezones():
+        raise Refusal("unknown_zone", "time_zone", zone=time_zone)
+
+
 def create_merchant(name: str, currency: str, time_zone: str, locale: str = "en") -> uuid.UUID:
-    """A new tenant without people; gives its id."""
+    """A new tenant without people; gives its id.  Raises Refusal."""
+    check_merchant(name, currency, time_zone)
     merchant_id = new_id()
     with acting_for(merchant_id):
         merchant = Merchant(id=merchant_id, name=name.strip(), currency=currency, time_zone=time_zone, locale=locale)

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -140,8 +141,11 @@ def run(claimed: Claim) -> Outcome:
         grants.keep_fresh(connection)
         who = lines.account(connection)
         db.session.commit()  # From here on no transaction is open while the remote is asked.
-        with lines.open_client(connection, with_account=who) as client:
-            for page in pull.pages(client, since, cursor):  # 1 ask the remote
+        with (
+            lines.open_client(connection, with_account=who) as client,
+            closing(lines.ahead(pull.pages(client, since, cursor), ends)) as pages,
+        ):
+            for page in pages:  # 1 ask the remote
                 records, bad = translate(page.items, pull)  # 2 its words to ours
                 held = _keep(claimed, run_id, connection, page, records, bad, audits)  # 3 keep, 4 count: one commit
                 if held is None:
@@ -149,9 +153,7 @@ def run(claimed: Claim) -> Outcome:
                 claimed = held
                 if page.cursor is None:
                     return _end(run_id, connection)
-                if time.monotonic() > ends:
-                    return Again()
-        return _end(run_id, connection)
+        return Again() if time.monotonic() >= ends else _end(run_id, connection)
     except Busy as why:
         return _wait(claimed, run_id, why)
     except Unauthorised as why:

@@ -236,9 +236,10 @@ def _apply(claimed: Claim, outcome: Outcome) -> None:
         case None:
             _settle(claimed, status=WorkStatus.DONE, ended_at=now(), lease_until=None, error="")
         case Again(seconds=seconds, progress=progress, why=why):
-            attempts = {"attempts": 0} if progress else {}
+            # Only deaths without a word may bring the count beyond the most; whoever is patient on purpose stays below.
+            attempts = 0 if progress else min(claimed.attempts, MOST_ATTEMPTS - 1)
             at = now() + timedelta(seconds=seconds)
-            _settle(claimed, lease_until=None, not_before=at, error=why, **attempts)
+            _settle(claimed, lease_until=None, not_before=at, error=why, attempts=attempts)
         case Dead(why=why):
             _settle(claimed, status=WorkStatus.DEAD, ended_at=now(), lease_until=None, error=why)
 
@@ -342,6 +343,18 @@ def overview() -> list[tuple[str, str, int]]:
         query = sa.select(Work.lane, Work.status, sa.func.count()).where(Work.status != WorkStatus.DONE)
         rows = wire.execute(query.group_by(Work.lane, Work.status).order_by(Work.lane)).all()
     return [(lane, status.value, number) for lane, status, number in rows]
+
+
+def dead_by_cause() -> list[tuple[str, str, int, datetime]]:
+    """The dead rows over all merchants by kind and cause: how many, and since when; the most frequent first."""
+    # An error begins with its cause; what follows differs from row to row.
+    cause = sa.func.split_part(Work.error, ":", 1)
+    number = sa.func.count()
+    query = sa.select(Work.kind, cause, number, sa.func.min(Work.ended_at)).where(Work.status == WorkStatus.DEAD)
+    with db.engine.begin() as wire:
+        wire.execute(BE_RELAY)
+        rows = wire.execute(query.group_by(Work.kind, cause).order_by(number.desc(), Work.kind, cause)).all()
+    return [(kind, why, count, since) for kind, why, count, since in rows]
 
 
 def replay_dead() -> int:

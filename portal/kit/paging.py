@@ -70,9 +70,12 @@ def slice_of(
     )
 
 
-def count_of(session: Session, query: sa.Select[Any], cap: int = CAP) -> Count:
-    """How many rows a query has, counted to `cap` at the most."""
-    inner = query.with_only_columns(sa.literal(1)).order_by(None).limit(cap + 1).subquery()
+def count_of(session: Session, query: sa.Select[Any], cap: int = CAP, *, along: Sequence[Any] = ()) -> Count:
+    """How many rows a query has, counted to `cap` at the most.
+
+    `along` are the columns of the index to count along, where the database could also read the table itself.
+    """
+    inner = query.with_only_columns(sa.literal(1)).order_by(None).order_by(*along).limit(cap + 1).subquery()
     number = session.scalar(sa.select(sa.func.count()).select_from(inner)) or 0
     return Count(min(number, cap), more=number > cap)
 

@@ -53,7 +53,7 @@ class Product(Tenant, Base):
         sa.UniqueConstraint("merchant_id", "sku", name="one_product_per_sku"),
         sa.CheckConstraint("sku_near <> ''", name="a_product_has_a_sku"),
         sa.Index("ix_product_near", "merchant_id", "sku_near"),
-        sa.Index("ix_product_barcode", "merchant_id", "barcode"),
+        sa.Index("ix_product_barcode", "merchant_id", "barcode", postgresql_where=sa.text("barcode <> ''")),
         sa.Index("ix_product_batch", "merchant_id", "batch_id", postgresql_where=sa.text("batch_id is not null")),
         sa.Index("ix_product_title", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
     )
@@ -110,10 +110,24 @@ class Listing(Tenant, Base):
         sa.CheckConstraint("(price_minor is null) or (currency <> '')", name="a_price_has_a_currency"),
         sa.Index("ix_listing_near", "merchant_id", "sku_near", "connection_id"),
         sa.Index("ix_listing_sku", "merchant_id", "sku"),
-        sa.Index("ix_listing_state", "merchant_id", "connection_id", "link_state", "id"),
+        sa.Index(
+            "ix_listing_state",
+            "merchant_id",
+            "connection_id",
+            "link_state",
+            "id",
+            postgresql_include=["missing_since"],
+        ),
+        sa.Index("ix_listing_every_state", "merchant_id", "link_state", "id", postgresql_include=["missing_since"]),
+        sa.Index("ix_listing_missing", "merchant_id", "id", postgresql_where=sa.text("missing_since is not null")),
+        sa.Index(
+            "ix_listing_off_sale",
+            "merchant_id",
+            "id",
+            postgresql_where=sa.text("missing_since is null and on_sale is false"),
+        ),
         sa.Index("ix_listing_product", "merchant_id", "product_id", postgresql_where=sa.text("product_id is not null")),
         sa.Index("ix_listing_batch", "merchant_id", "batch_id", postgresql_where=sa.text("batch_id is not null")),
-        sa.Index("ix_listing_missing", "merchant_id", "id", postgresql_where=sa.text("missing_since is not null")),
         sa.Index("ix_listing_title", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
     )
 

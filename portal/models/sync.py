@@ -75,6 +75,8 @@ class Run(Tenant, Base):
         ),
         sa.Index("ix_run_list", "merchant_id", "created_at", "id"),
         sa.Index("ix_run_state", "merchant_id", "state", "id"),
+        sa.Index("ix_run_of", "merchant_id", "connection_id", "created_at", "id"),
+        sa.Index("ix_run_ended", "merchant_id", "connection_id", "ended_at"),
         sa.Index("ix_run_connection", "merchant_id", "connection_id", "id"),
     )
 

@@ -23,7 +23,7 @@ class SandboxApp:
     def __init__(self, worlds: dict[str, World], remotes: dict[str, Any], public_url: str) -> None:
         self.worlds = worlds
         mounts = {f"/{key}": remote for key, remote in remotes.items()}
-        self._answer = DispatcherMiddleware(Control(worlds, public_url), mounts)
+        self._answer = DispatcherMiddleware(Control(worlds, public_url, remotes), mounts)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """WSGI."""

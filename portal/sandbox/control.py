@@ -34,9 +34,10 @@ class Wrong(Exception):
 class Control:
     """The WSGI application of the control page."""
 
-    def __init__(self, worlds: Mapping[str, World], public_url: str) -> None:
+    def __init__(self, worlds: Mapping[str, World], public_url: str, remotes: Mapping[str, Any] | None = None) -> None:
         self._worlds = worlds
         self._public_url = public_url
+        self._remotes = remotes or {}
         self._deeds: dict[str, Callable[[Said], Any]] = {
             "account": self._account,
             "fault": self._fault,
@@ -51,7 +52,6 @@ class Control:
             "reset": self._reset,
         }
         self._views: dict[str, Callable[[Said], Response]] = {
-            "accounts": lambda said: _json([_account(each, seller) for each, seller in self._everyone()]),
             "faults": lambda said: _json(
                 [_fault(each, fault) for each in self._chosen(said) for fault in each.faults()]
             ),
@@ -72,6 +72,8 @@ class Control:
         try:
             if request.method == "POST":
                 return self._done(request, name)
+            if name == "accounts":
+                return _json([self._listed_account(*each, request.host_url) for each in self._everyone()])
             if name:
                 return self._views[name](request.args.to_dict()) if name in self._views else _no("no such view", 404)
         except (Wrong, KeyError, ValueError, TypeError, IndexError, LookupError) as why:
@@ -273,6 +275,13 @@ class Control:
             world.note("control", "", "", "control.reset")
         return {"reset": [world.key for world in self._chosen(said)]}
 
+    def _listed_account(self, world: World, seller: Seller, origin: str) -> dict[str, Any]:
+        """An account with what its merchant types into the portal, as asked for at `origin`."""
+        live = world.token(next((each.access for each in world.memory.tokens(seller.name) if not each.revoked), ""))
+        remote, address = self._remotes.get(world.key), f"{origin.rstrip('/')}/{world.key}"
+        types = getattr(remote, "types", None)
+        return _account(world, seller) | {"types": types(seller, live.access if live else "", address) if types else {}}
+
     # --- views --------------------------------------------------------------------------------------------------------
 
     def _journal(self, said: Said) -> Response:
@@ -324,7 +333,12 @@ def _no(sentence: str, status: int = 400) -> Response:
 
 def _account(world: World, seller: Seller) -> dict[str, Any]:
     tokens = [token for token in world.memory.tokens(seller.name) if not token.revoked]
-    return {"integration": world.key, **seller.as_dict(), "tokens": [asdict(token) for token in tokens[:5]]}
+    return {
+        "integration": world.key,
+        **seller.as_dict(),
+        "merchant": seller.business,
+        "tokens": [asdict(token) for token in tokens[:5]],
+    }
 
 
 def _fault(world: World, fault: Fault) -> dict[str, Any]:

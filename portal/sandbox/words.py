@@ -3,7 +3,10 @@
 from typing import Any
 
 VIEWS = (
-    ("/control/accounts", "every account with its keys, tokens and numbers"),
+    (
+        "/control/accounts",
+        "every account with its keys, tokens and numbers, its merchant, and what that merchant types here",
+    ),
     ("/control/faults", "the faults that wait"),
     ("/control/journal?since=0&limit=1000", "requests and effects in order, one JSON object a line"),
     ("/control/truth?first=jd_com/samudra&second=jd_id/samudra", "what a portal must count after importing them"),

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.flows import batches
-from portal.kit.db import db, whose
+from portal.kit.db import begins, db, whose
 from portal.kit.paging import Count, Slice, count_of, slice_of
 from portal.kit.text import near
 from portal.models import LinkState, Listing, Product
@@ -57,7 +57,7 @@ def products(words: str, cursor: str | None, known: dict[uuid.UUID, Channel]) ->
 
 def count_products(words: str) -> Count:
     """How many products a search finds."""
-    return count_of(db.session(), _products(words))
+    return count_of(db.session(), _products(words), along=() if words else [Product.sku])
 
 
 def _products(words: str) -> sa.Select[Any]:
@@ -66,14 +66,11 @@ def _products(words: str) -> sa.Select[Any]:
 
 
 def found_by(words: str) -> sa.ColumnElement[bool]:
-    """Products by SKU (exact, beginning, or near twin), barcode, or words of the title."""
-    twin = near(words)
-    return sa.or_(
-        Product.sku.startswith(words, autoescape=True),
-        sa.and_(sa.literal(bool(twin)), Product.sku_near.startswith(twin, autoescape=True)),
-        Product.barcode == words,
-        sa.and_(*[Product.title.icontains(word, autoescape=True) for word in words.split()]),
-    )
+    """Products by SKU (its beginning, or a near twin's) or barcode; where none is found, by words of the title."""
+    by_code = sa.or_(begins(Product.sku_near, near(words)), sa.and_(Product.barcode == words, Product.barcode != ""))
+    if db.session.scalar(sa.select(sa.exists().where(Product.merchant_id == whose(), by_code))):
+        return by_code
+    return sa.and_(*[Product.title.icontains(word, autoescape=True) for word in words.split()])
 
 
 def _listed(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Any]]:
@@ -124,7 +121,8 @@ def listings(wanted: Wanted, cursor: str | None) -> Slice[Any]:
 
 def count_listings(wanted: Wanted) -> Count:
     """How many listings the filters find."""
-    return count_of(db.session(), sa.select(Listing).where(*_conditions(wanted)))
+    along = () if wanted.words or wanted.channel else [Listing.id]
+    return count_of(db.session(), sa.select(Listing).where(*_conditions(wanted)), along=along)
 
 
 def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:

@@ -2,8 +2,9 @@
 
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Blueprint, abort, render_template
+from flask import Blueprint, abort, render_template, url_for
 from flask_babel import gettext as _
 from htmx_flask import request
 from werkzeug.wrappers import Response
@@ -34,25 +35,31 @@ def detail(public_id: str) -> Response:
     step = wizard_steps.open_step(connection) if wizard_steps.in_setup(connection) else None
     if step is not None:
         return go(f"wizard.{step}", public_id=connection.id)
-    return _page(connection, arrived=is_hx())
+    if is_hx() and request.htmx.target == "first_check":
+        return _progress(connection)
+    return _page(connection)
+
+
+def _progress(connection: Connection) -> Response:
+    """The block that asks how it goes; once nothing moves any more, the whole page is loaded again."""
+    going = first_check.progress(connection)
+    if going.seconds:
+        return _page(connection)
+    if going.run is not None and not going.run.is_open:
+        toast(_("The import from %(name)s is finished", name=connection.name), first_check.looked_at(going.run), "ok")
+    return hx(refresh=True)
 
 
 def _page(
     connection: Connection,
     *,
     result: Tested | None = None,
-    arrived: bool = False,
     saved: bool = False,
     error: str = "",
     along: bool = False,
 ) -> Response:
-    """The page, or the block of it that asked.
-
-    `arrived` says that a block asks how the import went on, `along` that the progress is sent along with another one.
-    """
+    """The page, or the block of it that asked; `along` sends the progress along with another block."""
     going = first_check.progress(connection)
-    if arrived and not going.seconds and going.run is not None and not going.run.is_open:
-        toast(_("The import from %(name)s is finished", name=connection.name), first_check.read_so_far(going.run), "ok")
     missing = connections.missing_steps(connection)
     return show(
         "connections/detail.html",
@@ -95,7 +102,7 @@ def active(public_id: str) -> Response:
         error = sentence(why)
     if request.htmx and request.htmx.target != "active_switch":
         return _switch_elsewhere(connection, error)
-    if is_hx():
+    if is_hx() and urlsplit(request.htmx.current_url or "").path == url_for(".detail", public_id=connection.id):
         return _page(connection, saved=not error, error=error, along=True)
     return go("connections.detail", error or None, "bad", public_id=connection.id)
 
@@ -122,7 +129,7 @@ def switch(public_id: str, key: str) -> Response:
     connections.save_options(connection, {key: request.form.get("on") == "1"}, by())
     if is_hx():
         line = next(each for each in connections_pages.switches(connection) if each.key == key)
-        return show("connections/option_switch.html", connection=connection, line=line, saved=True)
+        return hx(render_template("connections/option_switch.html", connection=connection, line=line, saved=True))
     return go("connections.detail", public_id=connection.id, say=_("Saved."), _anchor="runs_what")
 
 

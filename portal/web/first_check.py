@@ -137,6 +137,12 @@ def read_so_far(run: Run) -> str:
     )
 
 
+def looked_at(run: Run) -> str:
+    """How much a run that is over has seen, in words."""
+    shown = words.number(run.seen, languages.chosen())
+    return ngettext("%(shown)s product looked at", "%(shown)s products looked at", run.seen, shown=shown)
+
+
 def _still_trying(connection: Connection) -> str:
     """What the work of the check says of its last attempt, "" while there was none."""
     tried = unfinished("activate", work_key("activate", connection.id))

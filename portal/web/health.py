@@ -1,21 +1,15 @@
 """Whether the house is alive, and whether it is ready to work."""
 
-import time
-
-import redis
 import sqlalchemy as sa
 from flask import Blueprint, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from portal.flows.house import house
+from portal.flows import pulse
 from portal.kit.db import db
 from portal.web.doors import Needs, needs
 
 bp = Blueprint("health", __name__)
-
-RELAY_ALIVE = "lintas:relay:alive"
-RELAY_SILENT = 10.0
 
 
 @bp.get("/healthz")
@@ -29,7 +23,8 @@ def alive() -> Response:
 @needs(Needs.NOTHING)
 def ready() -> Response:
     """Database, Redis, relay and workers, each by itself.  503 while one of them is missing."""
-    found = {"database": _database(), **_bells()}
+    now = pulse.feel()
+    found = {"database": _database(), "redis": now.redis, "relay": now.relay, "workers": now.workers > 0}
     answer = jsonify(found)
     answer.status_code = 200 if all(found.values()) else 503
     return answer
@@ -41,14 +36,3 @@ def _database() -> bool:
     except SQLAlchemyError:
         db.session.rollback()
         return False
-
-
-def _bells() -> dict[str, bool]:
-    try:
-        beat = float(house().redis.get(RELAY_ALIVE) or 0)
-        # A worker that was killed stays listed; the key with its name ends when its heartbeat does.
-        listed = house().redis.smembers("rq:workers")
-        workers = house().redis.exists(*listed) if listed else 0
-    except (redis.RedisError, ValueError):
-        return {"redis": False, "relay": False, "workers": False}
-    return {"redis": True, "relay": time.time() - beat < RELAY_SILENT, "workers": workers > 0}

@@ -42,7 +42,7 @@ def index() -> Response:
 def _index(problem: str = "") -> Response:
     known = channels()
     channel = asked.own(known, "connection")
-    numbers = links_pages.counts([channel.id] if channel else known)
+    numbers = links_pages.counts(channel.id if channel else None)
     place = _place(known, links_pages.first_state(numbers))
     grouped = place.state is LinkState.DUPLICATE
     batch = find(LinkBatch, request.args["batch"]) if request.args.get("batch") else None
@@ -63,6 +63,7 @@ def _index(problem: str = "") -> Response:
         count=links_pages.count(place),
         verbs=_verbs(place.state),
         bulk_title=link_words.bulk_title,
+        may_be_undone=batches.may_be_undone,
         everything=bool(request.args.get("all")),
         batch=batch,
         todo=links_pages.still_to_do(batch) if batch else 0,
@@ -146,7 +147,7 @@ def _row(listing: Listing, place: Place, said: str, problem: str) -> Response:
         row=links_pages.row_of(listing),
         known=known,
         place=place,
-        tabs=_tabs(place, links_pages.counts([place.channel.id] if place.channel else known)),
+        tabs=_tabs(place, links_pages.counts(place.channel.id if place.channel else None)),
         verbs=_verbs(place.state),
         everything=False,
         said=said,
@@ -193,6 +194,7 @@ def bulk() -> Response:
         title=link_words.bulk_title(verb),
         label=link_words.bulk_label(verb, preview.listings if verb != "create" else preview.products),
         at_once=batches.AT_ONCE,
+        may_be_undone=batches.may_be_undone(verb, place.state.value),
     )
 
 
@@ -232,6 +234,7 @@ def batch(public_id: str) -> Response:
         "batch_result",
         batch=found,
         todo=links_pages.still_to_do(found),
+        may_be_undone=batches.may_be_undone,
         title=link_words.bulk_title(found.verb),
         channel=channels().get(found.connection_id) if found.connection_id else None,
     )

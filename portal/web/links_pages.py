@@ -1,7 +1,7 @@
 """What the linking workbench reads: a constant number of statements, however long the list."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from portal.flows import batches, decisions, linking
 from portal.flows.batches import Choice
 from portal.kit.db import db, whose
-from portal.kit.paging import CAP, Count, Slice, count_of, slice_of
+from portal.kit.paging import Count, Slice, count_of, slice_of
 from portal.models import LinkBatch, LinkState, Listing, Product
 from portal.web import catalogue_pages, codes
 from portal.web.channel_names import Channel
@@ -118,39 +118,35 @@ class Group:
 
 
 # The order is that of the index of the states: without it the planner reads the whole table for a rare state.
-COUNT = sa.text(
-    """
-    select s.state, least(sum(n.number), :most)
-    from unnest(cast(:states as text[])) s(state)
-    cross join unnest(cast(:connections as uuid[])) c(id)
+COUNT = """
+    select s.state, n.number from unnest(cast(:states as text[])) s(state)
     cross join lateral (
         select count(*) as number from (
             select 1 from listing l
-            where l.merchant_id = :merchant and l.connection_id = c.id and l.link_state = s.state
-                and l.missing_since is null
+            where l.merchant_id = :merchant and l.link_state = s.state and l.missing_since is null {of_one}
             order by l.id limit :most) cut) n
-    group by s.state
     """
-)
+COUNT_ALL = sa.text(COUNT.format(of_one=""))
+COUNT_OF_ONE = sa.text(COUNT.format(of_one="and l.connection_id = :connection"))
+# Eleven counts on every page: together no more work than the one above the list.
+TAB_CAP = 1_000
 
 
-def counts(connections: Iterable[uuid.UUID]) -> dict[LinkState, Count]:
-    """How many live listings of these connections stand in each state, counted to the cap."""
-    values = {
-        "merchant": whose(),
-        "states": [state.value for state in LinkState],
-        "connections": list(connections),
-        "most": CAP + 1,
-    }
-    numbers = {LinkState(state): int(number) for state, number in db.session.execute(COUNT, values)}
-    return {state: Count(min(number, CAP), number > CAP) for state, number in numbers.items()}
+def counts(connection_id: uuid.UUID | None = None) -> dict[LinkState, Count]:
+    """How many live listings of a connection, or of all, stand in each state, counted to a cap."""
+    values = {"merchant": whose(), "states": [state.value for state in LinkState], "most": TAB_CAP + 1}
+    found = db.session.execute(
+        COUNT_OF_ONE if connection_id else COUNT_ALL,
+        {**values, "connection": connection_id} if connection_id else values,
+    )
+    return {LinkState(state): Count(min(number, TAB_CAP), number > TAB_CAP) for state, number in found}
 
 
 def tab_count(numbers: Mapping[LinkState, Count], tab: str) -> Count:
     """The number of a tab."""
     found = [numbers[state] for state in TABS[tab] if state in numbers]
     total = sum(each.number for each in found)
-    return Count(min(total, CAP), total > CAP or any(each.more for each in found))
+    return Count(min(total, TAB_CAP), total > TAB_CAP or any(each.more for each in found))
 
 
 def first_state(numbers: Mapping[LinkState, Count]) -> LinkState:
@@ -192,7 +188,8 @@ def _suggested(listing: Listing, meant: Mapping[uuid.UUID, list[Product]]) -> li
 
 def count(place: Place) -> Count:
     """How many listings the place has."""
-    return count_of(db.session(), sa.select(Listing).where(*batches.chosen(place.choice())))
+    along = () if place.words else [Listing.id]
+    return count_of(db.session(), sa.select(Listing).where(*batches.chosen(place.choice())), along=along)
 
 
 def groups(place: Place, known: Mapping[uuid.UUID, Channel]) -> Slice[Group]:
@@ -284,10 +281,9 @@ def recent() -> Sequence[LinkBatch]:
 
 def still_to_do(batch: LinkBatch) -> int:
     """How many listings a running batch, or its undoing, has still to go through."""
+    marked = [Listing.merchant_id == whose(), Listing.batch_id == batch.id]
     if batch.state in {"waiting", "running"}:
-        wanted = batches.chosen(Choice.of(batch.chosen))
-    elif batch.state == "undoing":
-        wanted = [Listing.merchant_id == whose(), Listing.batch_id == batch.id]
-    else:
+        marked.append(batches.OPEN[batch.verb])
+    elif batch.state != "undoing":
         return 0
-    return db.session.scalar(sa.select(sa.func.count()).select_from(Listing).where(*wanted)) or 0
+    return db.session.scalar(sa.select(sa.func.count()).select_from(Listing).where(*marked)) or 0

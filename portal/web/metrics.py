@@ -14,8 +14,8 @@ from werkzeug.wrappers import Response
 
 from portal.flows import work
 from portal.flows.house import house
+from portal.flows.pulse import RELAY_ALIVE
 from portal.web.doors import Needs, needs
-from portal.web.health import RELAY_ALIVE
 
 bp = Blueprint("metrics", __name__)
 

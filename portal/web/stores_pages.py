@@ -10,13 +10,15 @@ import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from portal.kit.db import db, whose
-from portal.kit.paging import CAP, Count, Slice, count_of, slice_of
+from portal.kit.paging import Count, Slice, count_of, slice_of
 from portal.models import AuditNote, Connection, LinkState, Listing, Store
 from portal.web import channels_pages, standing
 from portal.web.standing import Badge
 
 LINKED = (LinkState.LINKED, LinkState.SKU_CHANGED)
 SHOWN_NOTES = 20
+# Counted for every connection on the page, where other pages count once.
+LISTINGS_CAP = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,10 @@ def _integrations_of(store_ids: list[uuid.UUID]) -> list[Any]:
 
 
 def listing_counts(store_ids: list[uuid.UUID]) -> dict[uuid.UUID, tuple[Count, Count]]:
-    """By store, how many of its live listings are linked, and how many there are; each connection is counted to the
-    cap at the most, so that a list over large catalogues stays quick."""
+    """By store, how many of its live listings are linked, and how many there are.
+
+    Each connection is counted to a cap, so that a list over large catalogues stays quick.
+    """
     linked = _counted(Listing.link_state.in_(LINKED), "linked")
     live = _counted(sa.true(), "live")
     query = (
@@ -113,7 +117,7 @@ def _counted(wanted: sa.ColumnElement[bool], name: str) -> Any:
             Listing.missing_since.is_(None),
             wanted,
         )
-        .limit(CAP + 1)
+        .limit(LISTINGS_CAP + 1)
         .correlate(Connection)
         .subquery()
     )
@@ -121,7 +125,7 @@ def _counted(wanted: sa.ColumnElement[bool], name: str) -> Any:
 
 
 def _added(count: Count, number: int) -> Count:
-    return Count(count.number + min(number, CAP), more=count.more or number > CAP)
+    return Count(count.number + min(number, LISTINGS_CAP), more=count.more or number > LISTINGS_CAP)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from portal.web.show import go, hx, is_hx, show
 bp = Blueprint("sync", __name__)
 bp.add_app_template_filter(sync_pages.badge, "run_badge")
 bp.add_app_template_filter(sync_pages.what, "run_what")
-bp.add_app_template_filter(sync_pages.resource, "run_resource")
 bp.add_app_template_filter(sync_pages.took, "run_took")
 
 VIEWS = {view: view for view in sync_pages.VIEWS}
@@ -109,7 +108,7 @@ def _detail(run: Run, problem: str = "") -> Response:
     connection = find(Connection, str(run.connection_id))
     moving, refused = _moving(run, channel), sync_pages.refusals(run)
     trouble = _trouble(run, connection)
-    groups = sync_pages.asked(channel.id, links_pages.counts([channel.id]))
+    groups = sync_pages.asked(channel.id, links_pages.counts(channel.id))
     return show(
         "sync/detail.html",
         status=422 if problem else None,

@@ -8,13 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from sqlalchemy.orm import aliased
 
+from portal.contract.definition import Resource
 from portal.flows.audit import LINTAS
 from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.kit.paging import Count, Slice, count_of, slice_of
-from portal.models import AuditNote, LinkState, Notice, Run, RunState
+from portal.models import AuditNote, LinkState, Run, RunState
 from portal.models.sync import OPEN
 from portal.web.channel_names import Channel
 
@@ -72,7 +72,32 @@ def runs(view: str, channel: Channel | None, cursor: str | None) -> Slice[Run]:
 
 def counts(channel: Channel | None) -> dict[str, Count]:
     """How many runs each view has."""
-    return {view: count_of(db.session(), sa.select(Run).where(*_conditions(view, channel))) for view in VIEWS}
+    return {
+        view: count_of(
+            db.session(),
+            sa.select(Run).where(*_conditions(view, channel)),
+            along=[Run.created_at, Run.id] if view == "all" else (),
+        )
+        for view in VIEWS
+    }
+
+
+# Runs that ended badly, as long as no later one went well; and the last finished run of a connection, where it could
+# not take everything in.  Found by way of the notices and the connections: both are few, however many runs there were.
+NEEDS_ATTENTION = """
+    run.id = any(array(
+        select n.subject_id from notice n
+        where n.merchant_id = :whose and n.subject = 'run' and n.cleared_at is null
+        union all
+        select last.id from connection c
+        cross join unnest(cast(:resources as text[])) as r(resource)
+        cross join lateral (
+            select d.id, d.refused from run d
+            where d.merchant_id = :whose and d.connection_id = c.id and d.resource = r.resource and d.state = 'done'
+            order by d.created_at desc, d.id desc limit 1) last
+        where c.merchant_id = :whose and last.refused > 0))
+    and (run.state = 'failed' or (run.state = 'done' and run.refused > 0))
+    """
 
 
 def _conditions(view: str, channel: Channel | None) -> list[sa.ColumnElement[bool]]:
@@ -82,32 +107,9 @@ def _conditions(view: str, channel: Channel | None) -> list[sa.ColumnElement[boo
     if view == "running":
         found.append(Run.state.in_(OPEN))
     elif view == "attention":
-        found.append(sa.or_(_told(), _left_something_out()))
+        values = {"whose": whose(), "resources": [each.value for each in Resource]}
+        found.append(sa.text(NEEDS_ATTENTION).bindparams(**values))  # type: ignore[arg-type]  # A condition as well.
     return found
-
-
-def _told() -> sa.ColumnElement[bool]:
-    """Runs that ended badly, as long as no later one went well."""
-    notice = sa.exists().where(
-        Notice.merchant_id == Run.merchant_id,
-        Notice.subject == "run",
-        Notice.subject_id == Run.id,
-        Notice.cleared_at.is_(None),
-    )
-    return sa.and_(Run.state == RunState.FAILED, notice)
-
-
-def _left_something_out() -> sa.ColumnElement[bool]:
-    """The last finished run of a connection, where it could not take everything in."""
-    later = aliased(Run)
-    newer = sa.exists().where(
-        later.merchant_id == Run.merchant_id,
-        later.connection_id == Run.connection_id,
-        later.resource == Run.resource,
-        later.state == RunState.DONE,
-        later.id > Run.id,
-    )
-    return sa.and_(Run.state == RunState.DONE, Run.refused > 0, ~newer)
 
 
 def badge(run: Run) -> Badge:
@@ -134,11 +136,6 @@ def what(run: Run, channel: Channel) -> str:
     if run.resource == "products":
         return _("Products from %(channel)s", channel=channel.name)
     return _("%(resource)s from %(channel)s", resource=run.resource, channel=channel.name)
-
-
-def resource(run: Run) -> str:
-    """What a run brings."""
-    return _("Products") if run.resource == "products" else run.resource
 
 
 def took(run: Run) -> str:

@@ -72,9 +72,9 @@ def what_is_missing(step: str, connection: Connection) -> str:
     """Why a connection cannot be turned on yet, in words."""
     name = integrations.get(connection.integration).name
     return {
-        "guide": _("Tick what must be true first"),
-        "settings": _("Enter the keys first"),
-        "login": _("Sign in at %(remote)s first", remote=name),
+        "guide": _("Tick what must be true first."),
+        "settings": _("Enter the keys first."),
+        "login": _("Sign in at %(remote)s first.", remote=name),
     }[step]
 
 

@@ -12,12 +12,14 @@ from psycopg import sql
 from portal.flows import people, stores
 from portal.flows.audit import LINTAS
 from portal.kit.db import acting_for, db
-from portal.models import Connection, Role
+from portal.models import Role
 from tests.bench import ground
 from tests.stack import Stack
 
 STORES = 60
 CONNECTIONS = 120
+# Channels that have listings; the others were connected and never imported.
+SELLING = 10
 # So many rows have the rare state, wherever the table ends: one page and a little more.
 RARE = 60
 PASSWORD = "a-password-of-the-benchmarks"
@@ -75,7 +77,10 @@ def _copies(wire: psycopg.Connection[Any], table: str, of: uuid.UUID, number: in
     chosen = ", ".join(special.get(name, f"t.{name}") for name in names)
     listed = ", ".join(names)
     wire.execute(
-        f"insert into {table} ({listed}) select {chosen} from {table} t, generate_series(1, %(more)s) n(g) where t.id = %(of)s",
+        f"""
+        insert into {table} ({listed})
+        select {chosen} from {table} t, generate_series(1, %(more)s) n(g) where t.id = %(of)s
+        """,
         {"of": of, "more": number - 1},
     )
 
@@ -114,7 +119,7 @@ from product p
 cross join lateral (select substr(p.sku, 5)::int as g) n
 cross join lateral (select
     -- Half of all at the first channel, so that one channel is large as well.
-    case when g %% 2 = 0 then 0 else 1 + (g / 2) %% {CONNECTIONS - 1} end as channel,
+    case when g %% 2 = 0 then 0 else 1 + (g / 2) %% {SELLING - 1} end as channel,
     case when g %% (%(rows)s / %(rare)s) = 1 then 'reissued'
         else (array['linked', 'new', 'linked', 'near', 'linked', 'empty', 'linked', 'ambiguous', 'linked', 'matched',
         'linked', 'waiting', 'linked', 'left_out', 'linked', 'sku_changed', 'linked', 'duplicate', 'duplicate',

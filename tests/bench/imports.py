@@ -103,9 +103,10 @@ def copy_of(wire: psycopg.Connection[Any], of: uuid.UUID, to: uuid.UUID) -> floa
     wire.execute("drop table final")
 
     def copy() -> None:
-        with wire.transaction(), wire.cursor().copy(f"copy listing ({', '.join(names)}) from stdin (format binary)") as to:
+        into = f"copy listing ({', '.join(names)}) from stdin (format binary)"
+        with wire.transaction(), wire.cursor().copy(into) as rows:
             for block in blocks:
-                to.write(block)
+                rows.write(block)
 
     return timed(copy)
 

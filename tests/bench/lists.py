@@ -39,7 +39,7 @@ def lists_of(filled: Filled) -> list[List]:
     """Every list page, bare and narrowed.  Where rows are found, both tables give a full page."""
     one = {"connection": str(filled.connection)}
     number = f"{filled.rows // 2:07d}"
-    found = [
+    return [
         List("products", "/products"),
         List("products, SKU exact", "/products", {"q": f"KMS-{number}"}),
         List("products, SKU prefix", "/products", {"q": "KMS-00000"}),
@@ -68,7 +68,6 @@ def lists_of(filled: Filled) -> list[List]:
         List("channels", "/channels"),
         List("start", "/"),
     ]
-    return found
 
 
 STATES = ("linked", "new", "near", "duplicate", "empty", "ambiguous", "sku_changed", "reissued", "left_out")

@@ -63,6 +63,10 @@ class House:
             found |= children
         return {pid: born[pid][1] for pid in found if pid in born}
 
+    def environment(self) -> dict[str, str]:
+        """With which the commands of a second terminal find this house."""
+        return _environment(self.home, {})
+
     def new_account(self, integration: str, **told: Any) -> dict[str, Any]:
         """An account at a remote with a catalogue of its own, small unless told otherwise."""
         self._shops += 1

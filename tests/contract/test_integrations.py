@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from portal.contract.definition import Integration
+from portal.contract.definition import Entry, Integration
 from portal.contract.errors import Busy, Cause, Garbled, Refused, RemoteError, Unauthorised
 from portal.contract.http import ApiClient, Line
 from portal.integrations import all_integrations
@@ -56,6 +57,32 @@ def fresh(one: Integration, sandbox: Running, line: Line) -> Callable[..., ApiCl
 def test_the_sandbox_answers_the_check(one: Integration, fresh: Callable[..., ApiClient]) -> None:
     for choice in choices(one):
         checks_of_answers.sandbox_answers_the_check(one, fresh(**choice))
+
+
+@each
+def test_what_a_merchant_types_for_an_account_of_the_sandbox_fills_the_form_and_opens_the_shop(
+    one: Integration, sandbox: Running, line: Line
+) -> None:
+    known = {each.key: each for each in one.settings}
+    for seller in sandbox.worlds[one.key].sellers():
+        account = sandbox.account(one.key, seller.name)
+        types = account["types"]
+        assert types.keys() <= known.keys()
+        for key, each in known.items():
+            value = types.get(key, each.default)
+            assert value or not each.required, f"{seller.name} leaves {key} empty"
+            assert not (value and each.pattern) or re.fullmatch(each.pattern, value), f"{key}: {value}"
+            if each.entry is Entry.ADDRESS:
+                assert value.startswith(f"{sandbox.url}/{one.key}"), f"{value} is not the address that was asked"
+            if each.secret:
+                assert each.key not in types or types[each.key] in _words_of(account), f"{key} is of no one"
+        assert account["merchant"]
+    first = sandbox.account(one.key, sandbox.worlds[one.key].sellers()[0].name)
+    checks_of_answers.sandbox_answers_the_check(one, client_of(one, sandbox.url, first, line, first["types"]))
+
+
+def _words_of(account: dict[str, Any]) -> set[str]:
+    return {account["app_secret"], *(each["access"] for each in account["tokens"])}
 
 
 @each

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 HOLDS, FAILS, BROKEN = 0, 1, 70
 STOPPED = 130
-MOST_TOLD = 12
+MOST_TOLD = 100
 BEGAN = time.monotonic()
 
 

@@ -113,7 +113,7 @@ def _not_bare(data: bytes) -> str:
     return "still holds the hidden text" if HIDDEN in data else ""
 
 
-# --- files --------------------------------------------------------------------------------------------------------------
+# --- files ------------------------------------------------------------------------------------------------------------
 
 
 def _hostile(dice: random.Random) -> Iterator[tuple[str, bytes]]:

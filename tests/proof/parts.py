@@ -16,7 +16,10 @@ from portal.kit.db import acting_for, db, whose
 from portal.kit.ids import new_id
 from portal.kit.text import near
 from portal.models import Connection, Product, Store
+from tests import cast
+from tests import stack as house
 from tests.sandbox_server import Running
+from tests.stack import Stack
 
 SESSION = b"the browser of a proof"
 
@@ -67,10 +70,25 @@ def consent(made: Connection, account: Mapping[str, Any], sandbox: Running) -> N
     typed = {"email": account["email"], "password": account["password"], "decision": "allow"}
     sent_back = httpx.post(address.partition("?")[0], data=asked | typed, trust_env=False)
     said = {key: values[0] for key, values in parse_qs(urlsplit(sent_back.headers["location"]).query).items()}
-    attempt, why = grants.returned(one, said["state"], said.get("code", ""), said.get("error", ""), SESSION)
-    if why is not None:
-        raise why
-    grants.adopt(attempt, by)
+    attempt = grants.returned(one, said, SESSION, grants.callback_url(one))
+    assert not attempt.cause, f"the consent brought {attempt.cause} {attempt.detail}"
+    grants.adopt(made, SESSION, by)
+
+
+def browser(stack: Stack, person: cast.Person) -> httpx.Client:
+    """A browser in which a person of the cast is signed in at the stack's web."""
+    made = httpx.Client(base_url=stack.env["PORTAL_URL"], timeout=30, trust_env=False)
+    typed = {"email": person.email, "password": cast.PASSWORD, "csrf_token": csrf(made, "/login")}
+    answer = made.post("/login", data=typed)
+    assert answer.status_code == 303, stack.last_words(house.WEB)
+    return made
+
+
+def csrf(made: httpx.Client, page: str) -> str:
+    """The CSRF token that a page of this browser carries."""
+    found = cast.TOKEN.search(made.get(page).text)
+    assert found, f"{page} has no CSRF token"
+    return found[1]
 
 
 def products(skus: list[str]) -> None:

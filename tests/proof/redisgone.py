@@ -9,12 +9,10 @@ import time
 import uuid
 from typing import Any
 
-import httpx
-
 from portal.kit.db import acting_for, db
 from tests import cast
 from tests import stack as house
-from tests.proof import effects, figure, worker
+from tests.proof import effects, figure, parts, worker
 from tests.proof.figure import Figure, say
 from tests.stack import Stack
 
@@ -41,7 +39,7 @@ class Siege:
         self._stack, self._found, self._plain, self._long = stack, found, given.control, given.long
         people = cast.make(stack.app)
         self._merchant: uuid.UUID = people.lantern
-        self._browser = _signed_in(stack, people.mei)
+        self._browser = parts.browser(stack, people.mei)
         self._number = self._blows = 0
         self._slowest_page = self._slowest_return = 0.0
 
@@ -129,16 +127,6 @@ class Siege:
                 db.session.commit()
                 if self._plain:
                     effects.enqueue_plainly(self._stack.app, name, self._merchant)
-
-
-def _signed_in(stack: Stack, person: cast.Person) -> httpx.Client:
-    browser = httpx.Client(base_url=stack.env["PORTAL_URL"], timeout=30, trust_env=False)
-    token = cast.TOKEN.search(browser.get("/login").text)
-    assert token, "the sign-in page has no CSRF token"
-    typed = {"email": person.email, "password": cast.PASSWORD, "csrf_token": token[1]}
-    answer = browser.post("/login", data=typed)
-    assert answer.status_code == 303, stack.last_words(house.WEB)
-    return browser
 
 
 if __name__ == "__main__":

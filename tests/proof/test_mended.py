@@ -102,6 +102,15 @@ def test_work_that_ends_every_worker_is_set_aside_after_five(lantern: Flask) -> 
     assert (row().status, row().error) == (WorkStatus.DEAD, "its worker ended every time")
 
 
+def test_work_that_is_patient_on_purpose_is_not_taken_for_poison(lantern: Flask) -> None:
+    work.add("effect", LANE, "patient", {})
+    db.session.commit()
+    for _ in range(3 * work.MOST_ATTEMPTS):
+        again()
+        work.drain(LANE, {"effect": lambda claimed: work.Again(progress=False, why="not yet")})
+    assert row().status is WorkStatus.OPEN
+
+
 def test_a_run_whose_work_died_of_a_fault_of_ours_goes_on_when_it_is_asked_for_again(lantern: Flask) -> None:
     channel = connection()
     channel.state = ConnectionState.ACTIVE

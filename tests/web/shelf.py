@@ -6,18 +6,21 @@ import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from portal.flows import linking
+from portal.flows.audit import By
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db, whose
 from portal.kit.ids import new_id
 from portal.models import Connection, ConnectionState, Listing, Product, Run
 from tests.cast import Cast, Person, csrf
-from tests.goods import connection, listing, take_in
+from tests.goods import connection, listing, product, row, states, take_in
 
 HX = {"HX-Request": "true"}
 TOKEN = re.compile(r"I[jm][\w.-]{40,}")
@@ -86,17 +89,17 @@ def at(connection_id: uuid.UUID) -> Connection:
 def ids_of(of: uuid.UUID) -> dict[str, uuid.UUID]:
     """The ids of a connection's listings by their remote ids."""
     rows = db.session.execute(sa.select(Listing.remote_id, Listing.id).where(Listing.connection_id == of))
-    return {row.remote_id: row.id for row in rows}
+    return {each.remote_id: each.id for each in rows}
 
 
 def run(of: Connection, **values: Any) -> uuid.UUID:
     """A run as a row."""
-    row = Run(
+    made = Run(
         **{"merchant_id": of.merchant_id, "id": new_id(), "connection_id": of.id, "resource": "products", **values}
     )
-    db.session.add(row)
+    db.session.add(made)
     db.session.commit()
-    return row.id
+    return made.id
 
 
 def everything() -> tuple[list[Any], list[Any]]:
@@ -105,3 +108,51 @@ def everything() -> tuple[list[Any], list[Any]]:
     listings = db.session.execute(sa.select(*columns).order_by(Listing.id)).all()
     products = db.session.execute(sa.select(Product.__table__).order_by(Product.sku)).all()
     return list(listings), list(products)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """One channel with a listing in every state: remote id → id."""
+
+    jd: uuid.UUID
+    of: dict[str, uuid.UUID]
+    lamp: uuid.UUID
+
+
+def full(cast: Cast) -> Shelf:
+    """A listing in every state of the decision table."""
+    with lantern(cast):
+        lamp = product("LAMP").id
+        for sku in ("CUP", "OLD", "BOX 7", "box7"):
+            product(sku)
+        jd = turned_on()
+        first = [listing("changed", "OLD"), listing("old", "CUP"), listing("linked", "LAMP")]
+        take_in(jd, first)
+        take_in(
+            jd,
+            [
+                listing("changed", "OLD-2"),
+                listing("reissued", "CUP"),
+                listing("linked", "LAMP"),
+                listing("new", "NEW-1"),
+                listing("empty", " "),
+                listing("double1", "D-1"),
+                listing("double2", "D-1"),
+                listing("double3", "D-1"),
+                listing("near", "lamp "),
+                listing("ambiguous", "Box7"),
+                listing("waiting", "W-1", audit_word="2"),
+                listing("out", "OUT-1"),
+            ],
+        )
+        linking.leave_out(row(jd, "out"), By("Mei Lin"))
+        jd.options = {**jd.options, "auto_link": False}
+        db.session.commit()
+        take_in(turned_on("jd_id"), [])
+        return Shelf(jd.id, ids_of(jd.id), lamp)
+
+
+def state_of(cast: Cast, shelf: Shelf) -> dict[str, str]:
+    """Remote id → state, as it is now."""
+    with lantern(cast):
+        return states(at(shelf.jd))

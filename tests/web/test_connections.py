@@ -82,6 +82,13 @@ def test_the_switch_answers_with_its_real_state_and_what_follows_from_it(cast: C
     assert mei.row().state is ConnectionState.SAVED, "the check that was planned is taken back"
 
 
+def test_the_switch_of_the_last_step_leads_to_the_page_that_tells_how_it_goes(cast: Cast, linked: Running) -> None:
+    mei = Shopkeeper(cast, cast.mei, linked)
+    mei.connect_jd_com()
+    answer = mei.send("active", {"on": "1"}, headers=asked_by("active_switch", mei.here("check")))
+    assert answer.headers["HX-Redirect"] == mei.here()
+
+
 def test_the_switch_that_cannot_move_says_which_step_is_missing(cast: Cast, linked: Running) -> None:
     mei = Shopkeeper(cast, cast.mei, linked)
     mei.prepare_jd_id()
@@ -124,11 +131,13 @@ def test_the_first_check_tells_each_step_and_asks_again_only_while_something_mov
     assert "Reading the catalogue 0 products so far" in words
     assert "hx-trigger" in block.text
     mei.work()
-    block = mei.page(headers=asked_by("first_check", mei.here()))
-    assert "hx-trigger" not in block.text
-    assert "Imported products" in block.text
-    assert "The import from JD Marketplace China is finished" in block.text, "a toast for what ran in the background"
-    assert "First check" not in text_of(mei.page())
+    assert mei.page(headers=asked_by("first_check", mei.here())).headers["HX-Refresh"] == "true"
+    page = mei.page()
+    toasts = page.text.partition('id="toasts"')[2].partition('id="said"')[0]
+    assert "The import from JD Marketplace China is finished" in toasts
+    assert "Imported products" in page.text
+    assert "First check" not in text_of(page)
+    assert 'hx-trigger="load' not in page.text, "nothing asks any more"
 
 
 def test_refused_keys_end_the_check_with_the_cause_and_the_way_back(cast: Cast, linked: Running) -> None:
@@ -187,6 +196,7 @@ def test_the_import_switch_stops_a_run_and_starts_one(cast: Cast, linked: Runnin
         "switches/import_products", {"on": "0"}, headers=asked_by("option_switch-import_products", mei.here())
     )
     assert 'id="option_switch-import_products"' in answer.text
+    assert "HX-Retarget" not in answer.headers, "it takes the place of the switch, not of the page"
     assert 'aria-checked="false"' in answer.text
     with lantern(cast):
         last = db.session.scalars(sa.select(Run).order_by(Run.id.desc()).limit(1)).one()

@@ -198,6 +198,14 @@ class Gateway:
         """The methods behind a door."""
         raise NotImplementedError
 
+    def types(self, seller: Seller, access: str, address: str) -> Mapping[str, str]:
+        """What a merchant with this account types into the portal, by the key of the integration's setting.
+
+        `access` is the newest live access token, "" without one, `address` where this sandbox is.  A setting that is
+        left as the form offers it is left out.
+        """
+        raise NotImplementedError
+
     def welcome(self, call: Call) -> Any:
         """A business answer to give instead of acting, None to go on."""
         return None

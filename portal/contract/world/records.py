@@ -26,8 +26,9 @@ def fake(kind: str, *parts: object, length: int = 24) -> str:
 class Seller:
     """One seller's account at the remote, with the app that the seller registered there.
 
-    `name` is our handle for it.  `seed`, `channel`, `size` and `dirty` say which catalogue it has.  `rate` is calls a
-    second and `quota` calls a day, None for no limit.  `denied` are the operations that the app has no right to.
+    `name` is our handle for it, `merchant` the business that it belongs to, "" where that has the same handle.
+    `seed`, `channel`, `size` and `dirty` say which catalogue it has.  `rate` is calls a second and `quota` calls a day,
+    None for no limit.  `denied` are the operations that the app has no right to.
     `token_seconds` is how long a new access token lives.  `told` are numbers that the protocol leaves open and that
     one may want to vary (audit numbers, page caps).
     """
@@ -52,6 +53,12 @@ class Seller:
     denied: tuple[str, ...] = ()
     token_seconds: int = 86_400
     told: Mapping[str, int] = field(default_factory=dict)
+    merchant: str = ""
+
+    @property
+    def business(self) -> str:
+        """The word that the accounts of one business share."""
+        return self.merchant or self.name
 
     @classmethod
     def named(cls, integration: str, name: str, number: int, *, shop_name: str, **known: Any) -> Self:

@@ -129,6 +129,16 @@ class Sandbox(Gateway):
         )
     }
 
+    def types(self, seller: Seller, access: str, address: str) -> dict[str, str]:
+        """JD.com's five values; the number of the app is ours."""
+        return {
+            "api_key": seller.app_key,
+            "api_secret": seller.app_secret,
+            "app_id": str(seller.vender_id),
+            "access_token": access,
+            "api_endpoint": address,
+        }
+
     def operations(self, generation: str) -> dict[str, Operation]:
         """JD.com has one generation."""
         return OPERATIONS

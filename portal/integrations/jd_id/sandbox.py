@@ -126,6 +126,10 @@ class Sandbox(Gateway):
         ),
     }
 
+    def types(self, seller: Seller, access: str, address: str) -> dict[str, str]:
+        """JD.ID's three values of the second generation; the token comes from the consent page."""
+        return {"shop_id": str(seller.shop_id), "api_key": seller.app_key, "api_secret": seller.app_secret}
+
     def operations(self, generation: str) -> Mapping[str, Operation]:
         """The methods of each generation."""
         return sandbox_first.OPERATIONS if generation == "first" else _SECOND

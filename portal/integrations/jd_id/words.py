@@ -103,7 +103,7 @@ OPTIONS = (
         help=Text(
             en="New orders come in, also while export is off.",
             id="Pesanan baru masuk, juga saat ekspor mati.",
-            zh="新订单会导入，即使导出已关闭。",
+            zh="新订单会导入，即使导出已停用。",
         ),
         default=True,
     ),
@@ -113,7 +113,7 @@ OPTIONS = (
         help=Text(
             en="Off at first, so that nothing at JD.ID changes before you have checked it.",
             id="Mati dulu, supaya di JD.ID tidak ada yang berubah sebelum Anda periksa.",
-            zh="起初关闭，在您检查之前京东印尼不会有任何变化。",
+            zh="起初停用，在您检查之前京东印尼不会有任何变化。",
         ),
         default=False,
     ),
@@ -132,7 +132,7 @@ OPTIONS = (
 MAY = (
     Text("Read products and stock", "Membaca produk dan stok", "读取商品和库存"),
     Text("Read new orders", "Membaca pesanan baru", "读取新订单"),
-    Text("Send stock, if export is on", "Mengirim stok, jika ekspor nyala", "在导出开启时发送库存"),
+    Text("Send stock, if export is on", "Mengirim stok, jika ekspor nyala", "在导出启用时发送库存"),
 )
 MAY_NOT = (
     Text("See your JD.ID password", "Melihat kata sandi JD.ID Anda", "查看您的京东印尼密码"),

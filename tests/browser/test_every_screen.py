@@ -1,0 +1,151 @@
+"""Every page with something on it: for whoever cannot see it, on a phone, in the dark, and without a mouse."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import screens
+from tests.browser.house import House
+from tests.browser.visit import Visit, Visiting
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
+ASK = """async ([rules, without]) => {
+  const options = {
+    resultTypes: ["violations"],
+    rules: Object.fromEntries(without.map(name => [name, {enabled: false}])),
+    ...(rules ? {runOnly: {type: "rule", values: rules}} : {}),
+  };
+  const found = await axe.run(document, options);
+  return found.violations.map(each => `${each.id} (${each.help}): ${each.nodes.map(node => node.target.join(" ") + (each.id === "color-contrast" ? ` ${node.any[0].data.fgColor} on ${node.any[0].data.bgColor}` : "")).slice(0, 4).join(" | ")}`);
+}"""
+OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+# What is on its way from one colour or width to another cannot be judged yet.
+SETTLED = """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
+  .then(() => Promise.allSettled(document.getAnimations().map(each => each.finished)))"""
+# On a phone the heads of columns are there for screen readers only and have their names by aria-label.
+HIDDEN_ON_A_PHONE = ["empty-table-header"]
+# Answers that are no pages: a file, a redirect, or a word for machines.
+NO_PAGES = {"/healthz", "/readyz", "/metrics", "/static/<path:filename>", "/logos/<public_id>", "/oauth/<integration>/callback"}
+# These lead on to a page that is looked at under its own address.
+LEAD_ON = {"/settings", "/channels/add", "/plugins/add"}
+
+
+@pytest.fixture
+def owner(both_channels: House, visiting: Visiting) -> Visit:
+    """The owner of Toko Samudra, with both channels and two more that are not finished."""
+    visit = visiting("id", reduced_motion="reduce")
+    visit.sign_in("owner@samudra.example")
+    if "unfinished" not in both_channels.walked:
+        screens.unfinished_jd_id(visit)
+        screens.unfinished_jd_com(visit)
+        both_channels.walked.add("unfinished")
+    return visit
+
+
+def faults_of(visit: Visit, name: str) -> list[str]:
+    """What is wrong with the page on the screen, wide and narrow, light and dark."""
+    page, found = visit.page, []
+    page.evaluate(AXE)
+    for width, without in ((1280, []), (390, HIDDEN_ON_A_PHONE)):
+        found += _too_wide(visit, name, width)
+        for scheme, rules in (("light", None), ("dark", ["color-contrast"])):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            page.evaluate(SETTLED)
+            found += [f"{name} at {width}, {scheme}: {each}" for each in page.evaluate(ASK, [rules, without])]
+    found += _too_wide(visit, name, 320)
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    return found
+
+
+def _too_wide(visit: Visit, name: str, width: int) -> list[str]:
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    return [f"{name} at {width}: wider than the window"] if visit.page.evaluate(OVERFLOWS) else []
+
+
+def test_every_page_is_readable_for_everyone_and_fits_on_a_phone(owner: Visit) -> None:
+    owner.refused_at("/nowhere")
+    found: list[str] = []
+    for name, path in screens.addresses(owner).items():
+        owner.open(path)
+        found += faults_of(owner, name)
+    Path("/tmp/br/found.txt").write_text("\n".join(found))
+    assert not found, "\n".join(found)
+
+
+def test_no_page_is_left_out(owner: Visit) -> None:
+    told = subprocess.run(
+        [str(Path(sys.executable).with_name("portal")), "routes"],
+        env=owner.house.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    pages = [rule for rule, methods, _ in map(str.split, told.stdout.splitlines()) if "GET" in methods.split(",")]
+    seen = [path.partition("?")[0] for path in screens.addresses(owner).values()] + ["/login"]
+    left = [
+        rule
+        for rule in pages
+        if rule not in NO_PAGES | LEAD_ON
+        and not any(re.fullmatch(re.sub(r"<[^>]+>", "[^/]+", rule), path) for path in seen)
+    ]
+    assert not left, f"tests/browser/screens.py names no example of {left}"
+
+
+def test_the_sign_in_page_is_readable_for_everyone(visiting: Visiting) -> None:
+    for locale in ("en", "id", "zh_Hans"):
+        visit = visiting(locale)
+        visit.open("/login")
+        assert not faults_of(visit, f"login in {locale}")
+
+
+def test_dialogs_are_readable_hold_the_focus_and_give_it_back(owner: Visit) -> None:
+    page = owner.page
+    owner.open("/settings/my-store")
+    opener = page.locator("#add_channel")
+    opener.focus()
+    page.keyboard.press("Enter")
+    dialog = page.locator("dialog[open]")
+    expect(dialog).to_be_visible()
+    expect(dialog.locator("input[type=search]")).to_be_focused()
+    assert not faults_of(owner, "chooser in a dialog")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement === document.body || !!document.activeElement.closest('dialog')")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(opener).to_be_focused()
+
+
+def test_the_skip_link_leads_past_the_menu(owner: Visit) -> None:
+    page = owner.page
+    owner.open("/products")
+    page.keyboard.press("Tab")
+    skip = page.locator("a.skip")
+    expect(skip).to_be_focused()
+    box = skip.bounding_box()
+    assert box is not None
+    assert box["y"] >= 0, "it is seen while it has the focus"
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    page.keyboard.press("Tab")
+    assert page.evaluate("!!document.activeElement.closest('main')"), "the next stop lies in the page"
+
+
+def test_ctrl_k_goes_to_the_search_and_typing_filters(owner: Visit) -> None:
+    page = owner.page
+    owner.open("/products")
+    page.keyboard.press("Control+k")
+    search = page.locator("#products_table_q")
+    expect(search).to_be_focused()
+    page.keyboard.type("there-is-no-such-product")
+    owner.sees("No product matches.")
+    expect(search).to_be_focused()
+
+
