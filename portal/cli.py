@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -186,6 +187,15 @@ def demo(connected: bool) -> None:
 @click.option("--state", type=click.Path(path_type=Path), default=lambda: embedded.VAR / "sandbox")
 def sandbox(host: str, port: int, state: Path) -> None:
     """Serve the JD world in a box."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as why:
+            raise click.ClickException(
+                f"Port {port} of {host} cannot be used: {why.strerror}. Choose another one, for instance: "
+                f"portal sandbox --port {port + 1000}"
+            ) from None
     # Imported here: the sandbox is another process, and the other commands do not need it.
     from portal.sandbox import serve
 

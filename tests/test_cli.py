@@ -136,7 +136,7 @@ def test_a_database_that_does_not_answer_is_named(command: Command, words: tuple
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"PORTAL_DATABASE_URL": "nonsense"}, "cannot be read"),
+        ({"PORTAL_DATABASE_URL": "nonsense"}, "PORTAL_DATABASE_URL is no address of a database"),
         ({"PORTAL_PROXIES": "two"}, "cannot be read"),
     ],
 )

@@ -43,7 +43,7 @@ def _row_as_json(row: catalogue_pages.Row) -> dict[str, Any]:
     return {
         **catalogue_pages.product_as_json(row),
         "updated_at": row.updated,
-        "listings": row.listings,
+        "listing_count": row.listings,
         "connections": connections,
     }
 

@@ -14,6 +14,7 @@ from portal.kit.paging import Count, Slice, count_of, slice_of
 from portal.kit.text import near
 from portal.models import LinkState, Listing, Product
 from portal.web.channel_names import Channel
+from portal.web.plain import amount
 
 MOST_LISTINGS = 200
 
@@ -161,8 +162,7 @@ def listing_as_json(listing: Listing, channel: Channel) -> dict[str, Any]:
         "title": listing.title,
         "attributes": listing.attributes,
         "barcode": listing.barcode,
-        "price_minor": listing.price_minor,
-        "currency": listing.currency,
+        "price": amount(listing.price_minor, listing.currency),
         "quantity": listing.quantity,
         "on_sale": listing.on_sale,
         "status_word": listing.status_word,

@@ -19,7 +19,7 @@ from portal.web.standing import Badge
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One connection in a list.  `ready` says that there is something to turn on."""
+    """One connection in a list.  `ready` says that there is something to turn on, `standing` how it stands."""
 
     id: uuid.UUID
     name: str
@@ -34,6 +34,8 @@ class Row:
     on: bool
     ready: bool
     is_default: bool
+    standing: str
+    connection: Connection
 
 
 def page(kind: Kind, words: str, status: str, cursor: str | None) -> tuple[Slice[Row], Count]:
@@ -95,6 +97,8 @@ def _row(found: Any) -> Row:
         on=connection.is_active,
         ready=connection.state is not ConnectionState.DRAFT,
         is_default=connection.is_default,
+        standing=found.standing,
+        connection=connection,
     )
 
 

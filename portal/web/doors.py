@@ -14,7 +14,7 @@ from portal.flows.audit import By
 from portal.flows.people import SignedIn
 from portal.kit.db import Tenant, db, whose
 from portal.models import Merchant, Role, User
-from portal.web import show
+from portal.web import plain, show
 
 V = TypeVar("V", bound=Callable[..., Any])
 M = TypeVar("M", bound=Tenant)
@@ -89,6 +89,8 @@ def _open() -> Response | None:
     if from_page is Needs.NOTHING:
         return None
     if g.signed_in is None:
+        if plain.wants_json():
+            return plain.refused(401, g.request_id)
         back = request.full_path.rstrip("?") if request.method == "GET" else None
         return show.sign_in_again(url_for("people.login", next=back))
     if not _may(g.signed_in, from_page):

@@ -15,11 +15,13 @@ from portal.web.words import LANGUAGES
 
 bp = Blueprint("people", __name__)
 
+# Whom each demo sign-in is, said when the page is drawn, so that it is in the language of the page.
+NORTHWICK, SAMUDRA = "Northwick Trading Co.", "Toko Samudra"
 DEMO = (
-    ("Northwick Trading Co., owner", "owner@northwick.example", "demo-owner-pass"),
-    ("Northwick Trading Co., viewer", "viewer@northwick.example", "demo-viewer-pass"),
-    ("Toko Samudra, owner", "owner@samudra.example", "demo-owner-pass"),
-    ("Support staff", "staff@lintas.example", "demo-staff-pass"),
+    (lambda: _("Owner of %(merchant)s", merchant=NORTHWICK), "owner@northwick.example", "demo-owner-pass"),
+    (lambda: _("Viewer at %(merchant)s", merchant=NORTHWICK), "viewer@northwick.example", "demo-viewer-pass"),
+    (lambda: _("Owner of %(merchant)s", merchant=SAMUDRA), "owner@samudra.example", "demo-owner-pass"),
+    (lambda: _("Support staff"), "staff@lintas.example", "demo-staff-pass"),
 )
 
 
@@ -69,7 +71,7 @@ def _on(wanted: str) -> Response:
 def _demo_signins() -> list[dict[str, str]]:
     if not house().settings.demo:
         return []
-    return [{"role": role, "email": email, "password": password} for role, email, password in DEMO]
+    return [{"role": role(), "email": email, "password": password} for role, email, password in DEMO]
 
 
 @bp.post("/logout")

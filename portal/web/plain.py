@@ -1,8 +1,9 @@
 """The same lists and details as JSON, for scripts that ask with `Accept: application/json`; read-only, same rights."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,24 @@ def list_as_json(page: Slice[Any], items: Iterable[Mapping[str, Any]], count: Co
     return as_json(data)
 
 
+def refused(status: int, request_id: str | None = None) -> Response:
+    """A refusal as JSON: its number, a word for it that does not change, and the number that support asks for."""
+    word = "sign_in_first" if status == HTTPStatus.UNAUTHORIZED else _word(status)
+    return as_json({"error": {"status": status, "code": word, "request": request_id or ""}}, status)
+
+
+def _word(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
+    except ValueError:
+        return "refused"
+
+
+def amount(minor: int | None, currency: str) -> dict[str, Any] | None:
+    """An amount of money in minor units of its currency, None where there is none."""
+    return None if minor is None else {"minor": minor, "currency": currency}
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
@@ -43,6 +62,8 @@ def _plain(value: Any) -> Any:
         return {"number": value.number, "more": value.more}
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
         return value.isoformat()
     return str(value) if isinstance(value, UUID) else value

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from portal.config import Settings
 from portal.kit import log
 from portal.kit.db import act_for, db
-from portal.web import show
+from portal.web import plain, show
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -69,7 +69,7 @@ def _same_site(settings: Settings) -> None:
 
 
 def _csrf(why: CSRFError) -> Response:
-    return show.show_error(400, g.get("request_id"))
+    return _refused(400)
 
 
 def _known(why: HTTPException) -> Response:
@@ -77,10 +77,17 @@ def _known(why: HTTPException) -> Response:
     if why.code is None or 300 <= why.code < 400:
         return answer
     db.session.rollback()
-    return show.show_error(why.code, g.get("request_id"))
+    return _refused(why.code)
 
 
 def _unknown(why: Exception) -> Response:
     say.exception("a request failed", endpoint=request.endpoint, method=request.method)
     db.session.rollback()
-    return show.show_error(500, g.get("request_id"))
+    return _refused(500)
+
+
+def _refused(status: int) -> Response:
+    """A refusal in the form in which the request was to be answered."""
+    if plain.wants_json():
+        return plain.refused(status, g.get("request_id"))
+    return show.show_error(status, g.get("request_id"))

@@ -184,20 +184,28 @@ def _whole(store: Store) -> dict[str, Any]:
     linked, listings = stores_pages.listing_counts([store.id]).get(store.id, (Count(0), Count(0)))
     return {
         **_facts(store),
+        "status": stores_pages.standing_of(store),
         "listings": listings,
         "linked_listings": linked,
-        "connections": [
-            {
-                "id": row.id,
-                "name": row.name,
-                "kind": row.kind,
-                "integration": row.remote,
-                "is_active": row.on,
-                "is_default": row.is_default,
-                "status": row.badge.word,
-                "synced_at": row.synced_at,
-            }
-            for rows in channels_pages.of_store(store.id).values()
-            for row in rows
-        ],
+        "connections": [_connection(row) for rows in channels_pages.of_store(store.id).values() for row in rows],
+    }
+
+
+def _connection(row: channels_pages.Row) -> dict[str, Any]:
+    """One connection as JSON: what it is and how it stands, and nothing that was typed into it."""
+    one = row.connection
+    return {
+        "id": row.id,
+        "name": row.name,
+        "kind": row.kind,
+        "integration": one.integration,
+        "status": row.standing,
+        "trouble": one.trouble,
+        "is_active": row.on,
+        "is_default": row.is_default,
+        "shop": {"id": one.shop_id, "name": one.shop_name},
+        "access_ends_at": one.token_expires_at,
+        "active_since": one.active_since,
+        "synced_at": row.synced_at,
+        "created_at": one.created_at,
     }

@@ -74,6 +74,13 @@ def _rows(found: Any) -> list[Row]:
     ]
 
 
+def standing_of(store: Store) -> str:
+    """How one store stands, as the list says it."""
+    stands, connections = standing.of_stores()
+    query = sa.select(stands).select_from(Store).outerjoin(connections, connections.c.store_id == Store.id)
+    return str(db.session.scalar(query.where(Store.merchant_id == whose(), Store.id == store.id)))
+
+
 NONE = (Count(0), Count(0))
 
 

@@ -36,7 +36,7 @@ def main() -> int:
     wanted = {name.upper() for name in given.names} or set(NAMES)
     if unknown := sorted(wanted - set(NAMES)):
         said.error(f"no such figure: {', '.join(unknown)}")
-    figures, broken = _measure(wanted, Asked(quick=given.quick, say=_say))
+    figures, broken = _measure(wanted, Asked(quick=given.quick, by_name=bool(given.names), say=_say))
     _write(figures, quick=given.quick)
     met = sum(1 for each in figures if each.goal and not each.missed)
     _say(f"{met} goals met, {sum(bool(each.missed) for each in figures)} missed; {RESULT.relative_to(ROOT)}")

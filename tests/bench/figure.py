@@ -43,9 +43,10 @@ def _short(value: float) -> str:
 
 @dataclass(frozen=True)
 class Asked:
-    """How a benchmark is to be run."""
+    """How a benchmark is to be run.  `by_name` says that single figures were named, which may take their time."""
 
     quick: bool = False
+    by_name: bool = False
     say: Callable[[str], None] = print
 
     def size(self, whole: int, quick: int) -> int:

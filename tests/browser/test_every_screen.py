@@ -26,8 +26,10 @@ ASK = """async ([rules, without]) => {
 }"""
 OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 # What is on its way from one colour or width to another cannot be judged yet.
-SETTLED = """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))
-  .then(() => Promise.allSettled(document.getAnimations().map(each => each.finished)))"""
+SETTLED = """async () => {
+  for (let still = 0; still < 4; still = document.getAnimations().length ? 0 : still + 1)
+    await new Promise(requestAnimationFrame);
+}"""
 # On a phone the heads of columns are there for screen readers only and have their names by aria-label.
 HIDDEN_ON_A_PHONE = ["empty-table-header"]
 # Answers that are no pages: a file, a redirect, or a word for machines.

@@ -107,7 +107,7 @@ def test_work_that_is_patient_on_purpose_is_not_taken_for_poison(lantern: Flask)
     db.session.commit()
     for _ in range(3 * work.MOST_ATTEMPTS):
         again()
-        work.drain(LANE, {"effect": lambda claimed: work.Again(progress=False, why="not yet")})
+        work.drain(LANE, {"effect": lambda claimed: work.Again(seconds=60, progress=False, why="not yet")})
     assert row().status is WorkStatus.OPEN
 
 

@@ -84,7 +84,7 @@ def test_the_chooser_finds_by_name_summary_and_other_names(cast: Cast) -> None:
         ("etsy", [], ["JD.com", "JD.ID"]),
     ):
         block = client.get(where, query_string={"q": words}, headers={**HX, "HX-Target": "picks"}).text
-        names = re.findall(r"<strong class="name"><span>([^<]+)</span>", block)
+        names = re.findall(r'<strong class="name"><span>([^<]+)</span>', block)
         assert [name for name in found if name not in names] == [], words
         assert [name for name in absent if name in names] == [], words
         assert f"{len(found)} of 2 integrations" in block

@@ -113,7 +113,7 @@ OPTIONS = (
         help=Text(
             en="Off at first, so that nothing at JD.ID changes before you have checked it.",
             id="Mati dulu, supaya di JD.ID tidak ada yang berubah sebelum Anda periksa.",
-            zh="起初停用，在您检查之前京东印尼不会有任何变化。",
+            zh="默认停用，在您检查之前京东印尼不会有任何变化。",
         ),
         default=False,
     ),
