@@ -1,6 +1,6 @@
 """The application that a WSGI server loads."""
 
 from portal.config import Settings
-from portal.factory import create_app
+from portal.factory import start
 
-app = create_app(Settings.from_env())
+app = start(Settings.from_env())

@@ -96,7 +96,7 @@ class _Merchant:
         self._fill_in(one, connection, account)
         self._follow(one, connection_id)
         listings, linked = _counted(connection_id)
-        self.say(f"  {one.name}: connected, {listings} listings, {linked} of them linked.")
+        self.say(f"  {one.name}: connected, {listings} listings" + (f", {linked} of them linked." if linked else "."))
         return True
 
     def _goes_on(self, one: Integration, connection: Connection) -> bool:

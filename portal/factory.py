@@ -11,7 +11,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from portal import integrations, models, web
-from portal.config import ROOT, Settings
+from portal.config import ROOT, Misconfigured, Settings
+from portal.flows import doctor
 from portal.flows.house import House
 from portal.flows.lines import consent_origins
 from portal.kit import log
@@ -40,6 +41,23 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in _blueprints():
         app.register_blueprint(blueprint)
     doors.check_all(app)
+    return app
+
+
+def start(settings: Settings) -> Flask:
+    """The portal for a process that serves or works.  In production it refuses a database role that knows no walls.
+
+    Raises Misconfigured.
+    """
+    app = create_app(settings)
+    if settings.env == "production":
+        with app.app_context():
+            faults = doctor.faults_of_role()
+            db.session.remove()
+            # A server may fork after loading the application; no two processes may speak over one connection.
+            db.engine.dispose()
+        if faults:
+            raise Misconfigured("\n".join(faults))
     return app
 
 

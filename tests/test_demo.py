@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +19,14 @@ from flask import Flask
 
 from portal import demo
 from portal.demo_browser import read_form
+from portal.flows import connections, pulse
+from portal.flows.audit import LINTAS
+from portal.kit import embedded
 from portal.kit.db import acting_for, db, whose
 from portal.models import Connection, ConnectionState, LinkBatch, Listing, Product, Run
 from tests.command import Command, command
 from tests.sandbox_server import Running, sandbox, sandbox_process
+from tests.stack import Stack
 
 __all__ = ["command", "sandbox", "sandbox_process"]
 
@@ -116,9 +125,6 @@ def test_a_channel_that_was_turned_off_is_left_as_it_is(
 ) -> None:
     connect(command, small)
     with as_merchant(app, "northwick"):
-        from portal.flows import connections
-        from portal.flows.audit import LINTAS
-
         connections.turn_off(channels()[0], LINTAS)
     said = connect(command, small)
     assert "JD.com is there and not on. It is left as it is: http" in said.output
@@ -148,6 +154,35 @@ def test_a_remote_that_says_no_is_told_in_the_words_of_the_portal(
     assert said.exit_code == 1
     assert "JD.com" in said.output
     assert "token_expired" not in said.output
+
+
+def test_a_second_terminal_beside_a_running_house_leaves_the_work_to_its_workers() -> None:
+    with Stack(workers=1, durable=False, settings={"PORTAL_PACES": PACES}) as stack:
+        said = []
+        with stack.app.app_context():
+            demo.ensure()
+        embedded.write(stack.home / "var" / "embedded.json", json.dumps(stack.env))
+        stack.until(lambda: _answers_well(stack), 30)
+        for _ in range(2):
+            ran = subprocess.run(
+                [Path(sys.executable).parent / "portal", "demo", "--connected"],
+                env={"PATH": os.environ["PATH"], "PORTAL_VAR": str(stack.home / "var")},
+                capture_output=True,
+                text=True,
+                timeout=90,
+                check=False,
+            )
+            assert ran.returncode == 0, ran.stderr
+            said.append(ran.stdout)
+        assert "The demo is connected." in said[0]
+        assert "nothing was changed" in said[1]
+        with as_merchant(stack.app, "samudra"):
+            assert {each.state for each in channels()} == {ConnectionState.ACTIVE}
+
+
+def _answers_well(stack: Stack) -> bool:
+    with stack.app.app_context():
+        return pulse.feel().works
 
 
 def test_a_sandbox_that_does_not_answer_is_named_with_what_to_do(command: Command, client: object) -> None:

@@ -16,7 +16,7 @@ from flask import Flask
 from rq.serializers import JSONSerializer
 
 from portal.config import Settings
-from portal.factory import create_app
+from portal.factory import start
 from portal.flows import housekeeping, people, work
 from portal.kit import log
 from portal.kit.db import db
@@ -106,7 +106,7 @@ class Relay:
 def main() -> None:
     """Start a relay that ends with its parent."""
     die_with_parent(signal.SIGTERM)
-    relay = Relay(create_app(Settings.from_env()))
+    relay = Relay(start(Settings.from_env()))
     signal.signal(signal.SIGTERM, relay.stop)
     signal.signal(signal.SIGINT, relay.stop)
     relay.run()

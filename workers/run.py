@@ -23,7 +23,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from portal.config import Settings
-from portal.factory import create_app
+from portal.factory import start
 from portal.kit.servers import die_with_parent
 from workers import QUEUE
 
@@ -84,7 +84,7 @@ def build(settings: Settings) -> AppWorker:
     connection = connect(settings.redis_url)
     return AppWorker(
         [Queue(QUEUE, connection=connection, serializer=JSONSerializer)],
-        app=create_app(settings),
+        app=start(settings),
         connection=connection,
         serializer=JSONSerializer,
         worker_ttl=WORKER_TTL_SECONDS,

@@ -96,18 +96,21 @@ def chosen(choice: Choice) -> list[sa.ColumnElement[bool]]:
 def search(words: str) -> sa.ColumnElement[bool]:
     """Listings by SKU (its beginning, or a near twin's) or remote id (exact); where none is found, by the title."""
     by_code = _by_code(words)
-    if db.session.scalar(sa.select(sa.exists().where(Listing.merchant_id == whose(), by_code))):
-        return by_code
+    # Asked one by one, for together they would be sought in the table itself.
+    if db.session.scalar(
+        sa.select(sa.or_(*[sa.exists().where(Listing.merchant_id == whose(), one) for one in by_code]))
+    ):
+        return sa.or_(*by_code)
     return sa.and_(*[Listing.title.icontains(word, autoescape=True) for word in words.split()])
 
 
-def _by_code(words: str) -> sa.ColumnElement[bool]:
+def _by_code(words: str) -> list[sa.ColumnElement[bool]]:
     # Every condition has an index of its own, that of the remote id by way of the connections.
     own = sa.select(Connection.id).where(Connection.merchant_id == whose()).scalar_subquery()
-    return sa.or_(
+    return [
         begins(Listing.sku_near, near(words)),
         sa.and_(Listing.connection_id == sa.any_(sa.func.array(own)), Listing.remote_id == words),
-    )
+    ]
 
 
 def preview(verb: str, choice: Choice) -> Preview:

@@ -296,9 +296,10 @@ def activate(claimed: Claim) -> Outcome:
     if connection.state is not ConnectionState.ACTIVATING:
         return None
     one = integrations.get(connection.integration)
-    who = lines.account(connection)
-    db.session.commit()  # No transaction stays open while the remote thinks.
     try:
+        grants.keep_fresh(connection)  # While the channel was off its tokens may have ended.
+        who = lines.account(connection)
+        db.session.commit()  # No transaction stays open while the remote thinks.
         with lines.open_client(connection, with_account=who) as client:
             shop = one.check(client)
     except RemoteError as why:

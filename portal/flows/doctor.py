@@ -20,6 +20,11 @@ from portal.models import Membership, Secret, User
 
 MIGHTY = sa.text("select rolsuper or rolbypassrls from pg_roles where rolname = current_user")
 OWNED = sa.text("select count(*) from pg_class where relkind = 'r' and pg_get_userbyid(relowner) = current_user")
+# Without this hat no work is found, whatever else is well.
+HATTED = sa.text(
+    "select coalesce("
+    "(select pg_has_role(current_user, oid, 'member') from pg_roles where rolname = 'lintas_relay'), false)"
+)
 UNWALLED = sa.text(
     """
     select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
@@ -96,20 +101,30 @@ def _is_inside(host: str) -> bool:
 
 def _database() -> list[Finding]:
     try:
-        found = [*_role(), *_version()]
-        return found if any(not each.well for each in found) else [*found, *_clock(), *_secrets()]
+        found, version = [*_role(), *_clock()], [*_version()]
+        # Where the tables are others, asking for their rows would only fail.
+        return [*found, *version, *(_secrets() if all(each.well for each in version) else [])]
     except SQLAlchemyError as why:
         db.session.rollback()
         return [_fault(f"The database does not answer as it should ({type(why).__name__}). Check PORTAL_DATABASE_URL.")]
 
 
+def faults_of_role() -> list[str]:
+    """What forbids to work with this database role; the database must answer."""
+    return [each.says for each in _role() if not each.well]
+
+
 def _role() -> Iterator[Finding]:
-    mighty, owned = db.session.scalar(MIGHTY), db.session.scalar(OWNED)
+    mighty, owned, hatted = (db.session.scalar(each) for each in (MIGHTY, OWNED, HATTED))
     if mighty:
         yield _fault("The application's database role can step over row level security. Use a role without it.")
     if owned:
         yield _fault("The application's database role owns tables. Migrate as another role, and own nothing here.")
-    if not mighty and not owned:
+    if not hatted:
+        yield _fault(
+            "The application's database role may not look for work. As a superuser: GRANT lintas_relay TO that role."
+        )
+    if not mighty and not owned and hatted:
         yield _well("The database answers, to a role that owns nothing and is bound by row level security.")
 
 

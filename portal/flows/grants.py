@@ -192,7 +192,14 @@ def renew(claimed: Claim) -> Outcome:
     left = connection.token_expires_at - one.grant.renew_before - now()
     if left > timedelta(0):
         return work.Again(left.total_seconds())
-    if not renew_now(connection):
+    try:
+        renewed = renew_now(connection)
+    except RemoteError as why:
+        if connection.token_expires_at is None or connection.token_expires_at < now():
+            raise
+        # `renew_before` is room for an outage: the remote is asked again for as long as the old tokens are good.
+        return work.Again(60.0 * claimed.attempts, progress=False, why=str(why))
+    if not renewed:
         connection = _locked(connection.id)
         trouble.pause(connection, Unauthorised(Cause.TOKEN_EXPIRED, "the refresh was refused"), in_hand="renew_token")
         return None

@@ -18,7 +18,8 @@ def drawn(worlds: Mapping[str, World], public_url: str, done: str) -> str:
     accounts = "".join(_remote(world, public_url) for world in worlds.values())
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1"><title>Sandbox</title>'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<link rel="icon" href="data:,"><title>Sandbox</title>'
         f"<style>{STYLE}</style></head><body><header><h1>Sandbox</h1><p>Remotes in a box. "
         "No request from here reaches JD, and no key below opens anything there.</p>"
         '<nav><a href="#accounts">Accounts</a> <a href="#world">The world</a> <a href="#goods">Listings</a> '

@@ -68,9 +68,12 @@ def _products(words: str) -> sa.Select[Any]:
 
 def found_by(words: str) -> sa.ColumnElement[bool]:
     """Products by SKU (its beginning, or a near twin's) or barcode; where none is found, by words of the title."""
-    by_code = sa.or_(begins(Product.sku_near, near(words)), sa.and_(Product.barcode == words, Product.barcode != ""))
-    if db.session.scalar(sa.select(sa.exists().where(Product.merchant_id == whose(), by_code))):
-        return by_code
+    by_code = [begins(Product.sku_near, near(words)), sa.and_(Product.barcode == words, Product.barcode != "")]
+    # Asked one by one, for together they would be sought in the table itself.
+    if db.session.scalar(
+        sa.select(sa.or_(*[sa.exists().where(Product.merchant_id == whose(), one) for one in by_code]))
+    ):
+        return sa.or_(*by_code)
     return sa.and_(*[Product.title.icontains(word, autoescape=True) for word in words.split()])
 
 

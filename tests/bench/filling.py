@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from flask import Flask
 from psycopg import sql
 
 from portal.flows import people, stores
@@ -14,7 +15,6 @@ from portal.flows.audit import LINTAS
 from portal.kit.db import acting_for, db
 from portal.models import Role
 from tests.bench import ground
-from tests.stack import Stack
 
 STORES = 60
 CONNECTIONS = 120
@@ -36,9 +36,9 @@ class Filled:
     store: uuid.UUID
 
 
-def fill(stack: Stack, rows: int) -> Filled:
+def fill(app: Flask, superuser_url: str, rows: int) -> Filled:
     """One merchant with so many products, listings and runs, over a few stores and connections."""
-    with stack.app.app_context():
+    with app.app_context():
         merchant = people.create_merchant("Many rows", "CNY", "Asia/Shanghai")
         person = people.create_user(EMAIL, "Bench", PASSWORD)
         people.join(merchant, person, Role.OWNER)
@@ -46,7 +46,7 @@ def fill(stack: Stack, rows: int) -> Filled:
             first = stores.add("Store 000", "CNY", "Asia/Shanghai", LINTAS)
             store, connection = first.id, ground.connection("Channel 000").id
             db.session.commit()
-    with ground.superuser(stack) as wire:
+    with ground.superuser(superuser_url) as wire:
         wire.execute("set session_replication_role = replica")  # The rows fit together by their making.
         wire.execute("set maintenance_work_mem = '256MB'")
         values = {"merchant": merchant, "rows": rows, "store": store, "connection": connection, "rare": RARE}

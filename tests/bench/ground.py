@@ -108,14 +108,14 @@ def products_for(listed: Sequence[RemoteListing]) -> int:
 
 
 @contextmanager
-def superuser(stack: Stack) -> Iterator[psycopg.Connection[Any]]:
+def superuser(url: str) -> Iterator[psycopg.Connection[Any]]:
     """A connection that stands above all walls."""
-    with psycopg.connect(roles.dsn(stack.superuser_url), autocommit=True) as wire:
+    with psycopg.connect(roles.dsn(url), autocommit=True) as wire:
         yield wire
 
 
 def settled(stack: Stack) -> None:
     """Let the server do now what it would otherwise do in the middle of a measurement."""
-    with superuser(stack) as wire:
+    with superuser(stack.superuser_url) as wire:
         wire.execute("vacuum analyze")
         wire.execute("checkpoint")

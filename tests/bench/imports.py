@@ -29,7 +29,7 @@ ROUNDS = 5
 def bench(asked: Asked) -> list[Figure]:
     """All three: they need the same rows."""
     size = asked.size(16_000, 5_000)
-    with ground.house() as stack, ground.merchant("Imports"), ground.superuser(stack) as wire:
+    with ground.house() as stack, ground.merchant("Imports"), ground.superuser(stack.superuser_url) as wire:
         taken = ground.records("bench", size)
         ground.products_for(taken)
         _fill_other_channel(taken)

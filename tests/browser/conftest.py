@@ -12,20 +12,10 @@ from tests.browser import house as houses
 from tests.browser import jd_com as jd_com_page
 from tests.browser import jd_id as jd_id_page
 from tests.browser.house import House
-from tests.browser.visit import LANGUAGES, Visit, Visiting
+from tests.browser.visit import BROWSER_FLAGS, LANGUAGES, Visit, Visiting
 from tests.browser.words import Words
 from tests.browser.workbench import make_products
 
-BROWSER_FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # The two pages of the seeds are walked first, so that the others find what they leave behind.
 ORDER = ["test_jd_id_page", "test_jd_com_page"]
 

@@ -1,4 +1,4 @@
-"""The portal as a user starts it: `python -m portal.supervisor` with everything that it brings, in a folder of its own."""
+"""The portal as a user starts it: `python -m portal.supervisor`, with everything that it brings, in its own folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
-
 
 from portal.kit import postgres, servers
 from portal.kit.embedded import ROOT

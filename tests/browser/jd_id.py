@@ -144,5 +144,3 @@ def only_what_passed(walk: Walk) -> None:
     truth = walk.visit.house.sandbox.truth(f"jd_id/{walk.account['name']}")["imported"]
     assert truth["waiting"] > 0
     assert walk.shown() == truth
-
-

@@ -112,7 +112,10 @@ def addresses(visit: Visit) -> dict[str, str]:
             found |= {key: names[name]} | {f"{key}_{step}": f"{names[name]}/{step}" for step in steps}
     found |= {f"links_{state}": f"/links?state={state}" for state in STATES}
     if new := _links(visit, "/links?state=new", r"/listings/[\w-]{20,}"):
-        found |= {"choose": new[0][0].replace("/listings/", "/links/") + "/choose", "links_all": "/links?state=new&all=1"}
+        found |= {
+            "choose": new[0][0].replace("/listings/", "/links/") + "/choose",
+            "links_all": "/links?state=new&all=1",
+        }
         found |= {f"bulk_{verb}": f"/links/bulk?verb={verb}&state=new" for verb in ("create", "leave_out")}
     found |= _first(visit, "run", "/sync?view=all", r"/sync/[\w-]{20,}")
     found |= _first(visit, "product", "/products", r"/products/[\w-]{20,}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from playwright.sync_api import expect
@@ -44,11 +44,18 @@ class Seed:
 
         return keep
 
-    def walk(self, visit: Visit, account: str = "samudra") -> Walk:
-        """Do all steps.  A step that cannot be done fails with its number and words."""
+    def walk(
+        self, visit: Visit, account: str = "samudra", before: Mapping[str, Callable[[], None]] | None = None
+    ) -> Walk:
+        """Do all steps.  A step that cannot be done fails with its number and words.
+
+        `before` is what happens just before a step of that number, for whoever wants to look.
+        """
         walk = Walk(visit, self.integration, visit.house.sandbox.account(self.integration, account))
         for number, words, step in self.steps:
             try:
+                if before and number in before:
+                    before[number]()
                 step(walk)
             except Exception as why:
                 why.add_note(f"This was step {number} of the page of {self.integration}: {words}")

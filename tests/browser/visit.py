@@ -11,9 +11,20 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, e
 from tests.browser.house import House
 from tests.browser.words import Words
 
+HTML_LANG = {"en": "en-GB", "id": "id", "zh_Hans": "zh-Hans"}
 PATIENCE = 20_000
 IMPORT_PATIENCE = 90_000
 DEMO_PASSWORD = "demo-owner-pass"
+BROWSER_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 LANGUAGES = {"en": "en-GB", "id": "id-ID", "zh_Hans": "zh-CN"}
 
 
@@ -54,6 +65,14 @@ class Visit:
         self.page.locator("input[name=password]").fill(password)
         self.page.locator("#login_form button[type=submit]").click()
         expect(self.page.locator("nav.nav")).to_be_attached()
+
+    def speak(self, locale: str) -> None:
+        """Choose the language of the pages, where everyone chooses it."""
+        self.open("/settings/language")
+        self.page.locator(f"#language_form input[value={locale}]").check()
+        self.page.locator("#language_form button[type=submit]").click()
+        self.words = Words(locale)
+        expect(self.page.locator("html")).to_have_attribute("lang", HTML_LANG[locale])
 
     def say(self, sentence: str, /, **values: Any) -> str:
         """A sentence as it stands on this person's screen."""

@@ -34,7 +34,8 @@ def _create_all(visit: Visit, connection: str) -> int:
     visit.sees("This is what would happen. Nothing has been changed yet.")
     numbers = [visit.number(each) for each in page.locator(".stats dd").all_inner_texts()]
     assert numbers[0] == new
-    page.get_by_role("button", name=visit.words.count("Create %(num)s product", "Create %(num)s products", numbers[1])).click()
+    create = visit.words.count("Create %(num)s product", "Create %(num)s products", numbers[1])
+    page.get_by_role("button", name=create, exact=True).click()
     expect(page.locator("#batch_result .note.ok")).to_be_visible(timeout=60_000)
     visit.alarm(visit.words.count("%(num)s product created.", "%(num)s products created.", numbers[1]))
     return numbers[1]

@@ -61,6 +61,34 @@ OUTCOMES: dict[str, tuple[str, str]] = {
     "latency:100": ("done", "done"),
 }
 AFTER = ("reset", "busy", "html502")
+# What differs from the table above, by remote and by what the call is made for.
+ELSEWHERE: dict[tuple[str, str], dict[str, tuple[str, str]]] = {
+    # Where tokens can be renewed, a refusal is answered once with new ones.
+    ("jd_id", PULL): {
+        "token": ("renewed", "paused:token_expired"),
+        "code:12": ("renewed", "paused:wrong_credentials"),
+    },
+    # The first generation's data is JSON inside a text, which that fault does not reach.
+    ("jd_id v1", PULL): {"types": ("done", "done")},
+    ("jd_id v1", CHECK): {"types": ("done", "done")},
+    # A renewal that did not happen is made later.  One that happened at the remote alone, because its answer was lost,
+    # has used up the old tokens: only the merchant can go on, and is told.  The gateway's own codes mean there what
+    # they mean elsewhere; all other numbers of the sign-in server, but the 500s, are a no.
+    ("jd_id", RENEWAL): {
+        **{
+            fault: ("renewed", outcomes[1])
+            for fault, outcomes in OUTCOMES.items()
+            if outcomes[0] == "waits" or fault in {"html200", "huge", "bomb"}
+        },
+        **dict.fromkeys(("busy", "quota", "rate", "error200", "token", "clock"), ("renewed", "failed:busy")),
+        **dict.fromkeys(("code:12", "code:61", "code:999"), ("paused:token_expired", "paused:token_expired")),
+        "drip": ("paused:token_expired", "failed:timeout"),
+        "cut": ("paused:token_expired", "failed:not_readable"),
+        "gbk": ("paused:token_expired", "failed:wrong_encoding"),
+        "types": ("renewed", "renewed"),
+        "latency:100": ("renewed", "renewed"),
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -81,7 +109,10 @@ class Cell:
     @property
     def outcomes(self) -> tuple[str, ...]:
         """What may come of it."""
-        return tuple(OUTCOMES[self.fault][self.how == LASTING].split())
+        if self.after and self.at == RENEWAL:
+            return ("paused:token_expired",)
+        table = {**OUTCOMES, **ELSEWHERE.get((self.remote, self.at), {})}
+        return tuple(table[self.fault][self.how == LASTING].split())
 
     def __str__(self) -> str:
         after = " after the work" if self.after else ""

@@ -136,7 +136,7 @@ class OAuth:
         consent = self._consent
         return (
             f'<!doctype html><html lang="{consent.language}"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width,initial-scale=1">'
+            '<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="data:,">'
             f"<title>{escape(consent.words['title'])}</title><style>:root{{--accent:{consent.accent}}}{_STYLE}</style>"
             f'</head><body><header><strong>{escape(consent.brand)}</strong></header><main class="card">{inside}</main>'
             f"<footer>{escape(consent.words['note'])}</footer></body></html>"

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from portal.contract.errors import Cause, Garbled, Refused, RemoteError, Unauthorised
+from portal.contract.errors import Busy, Cause, Garbled, Refused, RemoteError, Unauthorised
 from portal.contract.http import Account, read_json, request_to
 from portal.contract.records import Tokens
 from portal.contract.router import CODES, refusal
@@ -95,7 +95,7 @@ def _answer(client: JdIdClient, request: httpx.Request, no: RemoteError) -> dict
 
 
 def _no(code: str, otherwise: RemoteError) -> RemoteError:
-    """The gateway's numbers where it is one of them; that 401 stands for key and secret is our reading.
+    """The gateway's numbers where it is one of them; that 401 and the 500s mean what they mean in HTTP is our reading.
 
     The words are left out: they may echo what was sent.
     """
@@ -103,6 +103,8 @@ def _no(code: str, otherwise: RemoteError) -> RemoteError:
         return Unauthorised(Cause.WRONG_CREDENTIALS, "sign-in server", code=code)
     if code in CODES:
         return refusal(code, "sign-in server")
+    if len(code) == 3 and code.startswith("5"):
+        return Busy(Cause.BUSY, "sign-in server", code=code)
     return type(otherwise)(otherwise.cause, "sign-in server", code=code)
 
 

@@ -1,0 +1,69 @@
+"""The proofs as tests: each promise holds, and each known-bad variant is caught.
+
+A proof is a program of its own, so that what it kills is never this process.  Its whole output is in the failure.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from portal.kit import embedded
+from tests.proof.figure import FAILS, HOLDS
+
+# By proof: the words of the short form, and of its control.  A control is the same each time: it must fail each time.
+SHORT: dict[str, tuple[str, str]] = {
+    "atomic": ("--n 150", "--n 60"),
+    "canary": ("", ""),
+    "logo": ("", "--n 80"),
+    "matrix": ("", "--only once"),
+    "redisgone": ("", ""),
+    "resume": ("--kills 10", "--kills 5 --items 2000"),
+    "rotate_seal": ("", ""),
+    "ssrf": ("", ""),
+    "tenantrows": ("", ""),
+}
+LONG = ("atomic", "logo", "matrix", "redisgone", "resume", "rotate_seal")
+CONTROL_SEED = "--seed 1"
+
+
+def outcome(name: str, *words: str) -> tuple[int, str]:
+    """How a proof ended, and all that it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.proof.{name}", *" ".join(words).split()],
+        cwd=embedded.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", SHORT)
+def test_the_promise_holds(name: str) -> None:
+    code, said = outcome(name, SHORT[name][0])
+    assert code == HOLDS, said
+    print(said.splitlines()[-1])
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", SHORT)
+def test_the_known_bad_variant_is_caught(name: str) -> None:
+    code, said = outcome(name, SHORT[name][1], CONTROL_SEED, "--control")
+    assert code == FAILS, said
+    assert f"{name} FAILS" in said.splitlines()[-1], said
+
+
+@pytest.mark.proof_long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", LONG)
+def test_the_promise_holds_for_long(name: str) -> None:
+    code, said = outcome(name, "--long")
+    assert code == HOLDS, said
+    print(said.splitlines()[-1])

@@ -1,0 +1,182 @@
+"""Draw the main screens into docs/screens/: wide, on a phone (`-m`), and some in the dark (`-dark`).
+
+    make screenshots
+
+It starts the house as a user would, walks both pages of instructions on the way, and shows what a merchant sees.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from shutil import which
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from portal.kit.embedded import ROOT
+from tests.browser import house as houses
+from tests.browser import jd_com, jd_id, screens
+from tests.browser.house import House
+from tests.browser.visit import BROWSER_FLAGS, LANGUAGES, Visit
+from tests.browser.words import Words
+from tests.browser.workbench import make_products
+
+PLACE = ROOT / "docs" / "screens"
+LARGEST = 6 * 1024 * 1024
+COLOURS = 128
+IN_THE_DARK = {"home", "links", "jd-com-options", "run", "channel"}
+WIDE, PHONE, HEIGHT = 1280, 390, 860
+# Until the fonts are there and nothing moves any more.
+STILL = """async () => {
+  await document.fonts.ready;
+  for (let frame = 0; frame < 40 && document.getAnimations().some(each => each instanceof CSSTransition); frame++)
+    await new Promise(requestAnimationFrame);
+  document.activeElement?.blur();
+}"""
+
+
+class Album:
+    """Takes the pictures and keeps them small."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        place.mkdir(parents=True, exist_ok=True)
+
+    def take(self, page: Page, name: str, *, focus: bool = False) -> None:
+        """The page as it stands: wide, narrow, and where it is wanted in the dark."""
+        page.emulate_media(reduced_motion="reduce", color_scheme="light")
+        for width, mark in ((WIDE, ""), (PHONE, "-m")):
+            page.set_viewport_size({"width": width, "height": HEIGHT})
+            self._keep(page, name + mark, focus=focus)
+        page.set_viewport_size({"width": WIDE, "height": HEIGHT})
+        if name in IN_THE_DARK:
+            page.emulate_media(color_scheme="dark")
+            self._keep(page, f"{name}-dark", focus=focus)
+            page.emulate_media(color_scheme="light")
+
+    def _keep(self, page: Page, name: str, *, focus: bool) -> None:
+        if not focus:
+            page.evaluate("scrollTo(0, 0)")
+            page.evaluate(STILL)
+        drawn = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        small = drawn.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        small.save(self.place / f"{name}.png", optimize=True)
+        print(f"  {name}.png", flush=True)
+
+
+def connect_jd_id(visit: Visit, album: Album) -> None:
+    """The pages of JD.ID in the merchant's own language, as they are filled in."""
+    page, sandbox = visit.page, visit.house.sandbox
+    visit.open("/channels")
+    page.locator("#add_first").click()
+    expect(page.locator("dialog[open]")).to_be_visible()
+    album.take(page, "chooser", focus=True)
+
+    def take(name: str) -> Callable[[], None]:
+        return lambda: album.take(page, name)
+
+    def finish() -> None:
+        album.take(page, "jd-id-check")
+        sandbox.control("fault", integration="jd_id", kind="latency:1500", times=None)
+
+    def running() -> None:
+        expect(page.locator("#import-h")).to_be_visible()
+        album.take(page, "jd-id-import")
+        sandbox.control("clear", integration="jd_id")
+
+    walk = jd_id.SEED.walk(
+        visit,
+        before={
+            "!": take("jd-id-guide"),
+            "13": take("jd-id-settings"),
+            "14": take("jd-id-login"),
+            "15": take("jd-id-given"),
+            "16": finish,
+            "17": running,
+        },
+    )
+    make_products(visit, walk.path.rsplit("/", 1)[-1])
+    screens.unfinished_jd_id(visit)
+    album.take(page, "jd-id-refused")
+
+
+def connect_jd_com(visit: Visit, album: Album) -> None:
+    """The pages of JD.com in English."""
+    page = visit.page
+    walk = jd_com.SEED.walk(
+        visit,
+        before={
+            "6": lambda: album.take(page, "jd-com-settings"),
+            "9": lambda: album.take(page, "jd-com-options"),
+            "10": lambda: album.take(page, "jd-com-check"),
+        },
+    )
+    visit.open(walk.path)
+    album.take(page, "channel")
+
+
+def look_around(visit: Visit, album: Album) -> None:
+    """What a merchant sees who has both channels."""
+    known = screens.addresses(visit)
+    for name, key in {
+        "home": "home",
+        "stores": "stores",
+        "store": "store",
+        "channels": "channels",
+        "links": "links_near",
+        "links-new": "links_new",
+        "links-duplicate": "links_duplicate",
+        "bulk": "bulk_create",
+        "sync": "sync",
+        "run": "run",
+        "products": "products",
+        "product": "product",
+        "my-store": "my_store",
+    }.items():
+        visit.open(known[key])
+        album.take(visit.page, name)
+    visit.speak("zh_Hans")
+    visit.open(known["links_near"])
+    album.take(visit.page, "links-zh")
+
+
+def draw(house: House, browser: Browser, place: Path) -> None:
+    """All pictures."""
+    album = Album(place)
+    context = browser.new_context(
+        locale=LANGUAGES["id"],
+        viewport={"width": WIDE, "height": HEIGHT},
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    visit = Visit(house, context, Words("id"))
+    visit.open("/login")
+    album.take(visit.page, "login")
+    visit.sign_in("owner@samudra.example")
+    connect_jd_id(visit, album)
+    visit.speak("en")
+    connect_jd_com(visit, album)
+    look_around(visit, album)
+    context.close()
+
+
+def main() -> int:
+    """Draw them all; the folder may not grow beyond what a repository should carry."""
+    place = Path(sys.argv[1]) if len(sys.argv) > 1 else PLACE
+    program = next(filter(None, map(which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        print("There is no Chromium on PATH (Debian: apt install chromium).", file=sys.stderr)
+        return 1
+    with houses.running() as house, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=BROWSER_FLAGS)
+        draw(house, browser, place)
+        browser.close()
+    size = sum(each.stat().st_size for each in place.glob("*.png"))
+    print(f"{size / 1024 / 1024:.1f} MB in {place}")
+    return 0 if size <= LARGEST else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
