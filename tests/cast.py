@@ -85,5 +85,5 @@ def make(app: Flask) -> Cast:
 
 
 def _person(name: str) -> people.User:
-    first = name.split()[0].lower()
+    first = name.partition(" ")[0].lower()
     return people.create_user(f"{first}@example.com", name, PASSWORD, is_staff=first == "sam")

@@ -47,7 +47,7 @@ class Album:
 
     def take(self, page: Page, name: str, *, focus: bool = False) -> None:
         """The page as it stands: wide, narrow, and where it is wanted in the dark."""
-        page.emulate_media(reduced_motion="reduce", color_scheme="light")
+        page.emulate_media(color_scheme="light")
         for width, mark in ((WIDE, ""), (PHONE, "-m")):
             page.set_viewport_size({"width": width, "height": HEIGHT})
             self._keep(page, name + mark, focus=focus)
@@ -74,6 +74,7 @@ def connect_jd_id(visit: Visit, album: Album) -> None:
     page.locator("#add_first").click()
     expect(page.locator("dialog[open]")).to_be_visible()
     album.take(page, "chooser", focus=True)
+    page.keyboard.press("Escape")
 
     def take(name: str) -> Callable[[], None]:
         return lambda: album.take(page, name)

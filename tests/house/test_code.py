@@ -21,11 +21,11 @@ def floor(path: Path) -> str:
 
 
 def calls(path: Path) -> list[tuple[str, int]]:
-    found = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            found.append((node.func.attr, node.lineno))
-    return found
+    return [
+        (node.func.attr, node.lineno)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
 
 
 def test_only_flows_commit() -> None:
