@@ -6,14 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from portal import integrations
 from portal.contract.definition import Entry, Integration, Kind, Resource
 from portal.contract.errors import Cause, RemoteError, Unauthorised
 from portal.contract.options import Options
 from portal.contract.records import Shop, Verdict
-from portal.flows import audit, grants, lines, logos, notices, secrets, sync, trouble, work
+from portal.flows import audit, grants, lines, logos, notices, saving, secrets, sync, trouble, work
 from portal.flows.audit import By
 from portal.flows.work import Claim, Outcome
 from portal.kit.clock import now
@@ -347,21 +346,6 @@ def remove(connection: Connection, by: By) -> None:
     db.session.commit()
 
 
-def health(connection: Connection) -> str:
-    """One of ok, setting_up, running, off, needs_you: what a badge says."""
-    match connection.state:
-        case ConnectionState.DRAFT:
-            return "setting_up"
-        case ConnectionState.SAVED:
-            return "off"
-        case ConnectionState.ACTIVATING:
-            return "running"
-        case ConnectionState.ACTIVE:
-            return "ok"
-        case ConnectionState.FAILED | ConnectionState.PAUSED:
-            return "needs_you"
-
-
 def default_plugins() -> dict[uuid.UUID, str]:
     """The name of the default plugin by store."""
     query = sa.select(Connection.store_id, Connection.name).where(
@@ -372,10 +356,5 @@ def default_plugins() -> dict[uuid.UUID, str]:
 
 def _flush() -> None:
     """Write what is pending; a name that is taken is refused here, before anything else is asked of the database."""
-    try:
+    with saving.refused_as("one_connection_per_name", Refusal("connection_name_taken", "name")):
         db.session.flush()
-    except IntegrityError as why:
-        db.session.rollback()
-        if "one_connection_per_name" in str(why.orig):
-            raise Refusal("connection_name_taken", "name") from None
-        raise

@@ -60,14 +60,6 @@ def examine() -> list[Finding]:
     return [*_address(), *_database(), *_redis()]
 
 
-def look() -> list[str]:
-    """The faults of this installation; empty when there is nothing to mend."""
-    return [each.says for each in examine() if not each.well]
-
-
-# --- the address ------------------------------------------------------------------------------------------------------
-
-
 def _address() -> Iterator[Finding]:
     """Whether PORTAL_URL has a form that browsers and the sign-in pages of remotes can lead back to."""
     url, settings = house().settings.portal_url, house().settings

@@ -5,10 +5,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import sqlalchemy as sa
 from babel.numbers import list_currencies
-from sqlalchemy.exc import IntegrityError
 
 from portal.contract.definition import Resource
-from portal.flows import audit, sync
+from portal.flows import audit, saving, sync
 from portal.flows.audit import By
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
@@ -26,7 +25,8 @@ def add(name: str, currency: str, time_zone: str, by: By) -> Store:
     store = Store(merchant_id=whose(), id=new_id(), name=name.strip(), currency=currency, time_zone=time_zone)
     db.session.add(store)
     audit.note(by, "store_added", "store", store.id, name=store.name, store_id=store.id, after={"name": store.name})
-    _commit()
+    with saving.refused_as("one_store_per_name", Refusal("store_name_taken", "name")):
+        db.session.commit()
     return store
 
 
@@ -42,7 +42,8 @@ def change(store: Store, name: str, currency: str, time_zone: str, by: By) -> No
         audit.note(
             by, "store_changed", "store", store.id, name=store.name, store_id=store.id, before=before, after=after
         )
-    _commit()
+    with saving.refused_as("one_store_per_name", Refusal("store_name_taken", "name")):
+        db.session.commit()
 
 
 def turn(store: Store, on: bool, by: By) -> None:
@@ -80,13 +81,3 @@ def _check(name: str, time_zone: str) -> None:
     if time_zone not in available_timezones():
         raise Refusal("unknown_zone", "time_zone", zone=time_zone)
     ZoneInfo(time_zone)
-
-
-def _commit() -> None:
-    try:
-        db.session.commit()
-    except IntegrityError as why:
-        db.session.rollback()
-        if "one_store_per_name" in str(why.orig):
-            raise Refusal("store_name_taken", "name") from None
-        raise

@@ -34,17 +34,3 @@ def plain_code(code: str) -> str:
         unicodedata.normalize("NFKC", each) if unicodedata.east_asian_width(each) == "F" or each.isspace() else each
         for each in seen
     ).strip()
-
-
-def mis_decoded(text: str) -> str | None:
-    """What the text was before its UTF-8 bytes were read as Latin-1 or Windows-1252; None where it looks fine."""
-    if not any("\u0080" <= each <= "\u00ff" or each in "€‚ƒ„…†‡ˆ‰Š‹Œ\u017d‘’“”•–—˜™š›œžŸ" for each in text):
-        return None
-    for encoding in ("cp1252", "latin-1"):
-        try:
-            mended = text.encode(encoding).decode("utf-8")
-        except UnicodeError:
-            continue
-        if mended != text:
-            return mended
-    return None

@@ -14,11 +14,11 @@ from portal.contract.records import Verdict
 from portal.flows import connections, sync
 from portal.kit.errors import Refusal
 from portal.models import Connection
-from portal.web import connections_pages, first_check, key_test, options_form, settings_form, wizard_steps
+from portal.web import connections_pages, first_check, key_check, options_form, settings_form, wizard_steps
 from portal.web.connections_pages import frame
 from portal.web.doors import Needs, by, find, needs
 from portal.web.forms import PortalForm
-from portal.web.key_test import Tested
+from portal.web.key_check import Tested
 from portal.web.refusals import sentence
 from portal.web.show import go, hx, is_hx, show, toast
 
@@ -138,7 +138,7 @@ def switch(public_id: str, key: str) -> Response:
 def test(public_id: str) -> Response:
     """Ask the remote now whether it accepts what is saved."""
     connection = find(Connection, public_id)
-    result = key_test.ask(connection, by())
+    result = key_check.ask(connection, by())
     if wizard_steps.in_setup(connection) and connections.missing_steps(connection):
         return go("wizard.settings", public_id=connection.id)
     return _page(connection, result=result)

@@ -15,7 +15,7 @@ from portal.web import (
     causes,
     connections_pages,
     guide_form,
-    key_test,
+    key_check,
     options_form,
     settings_form,
     stock_preview,
@@ -25,7 +25,7 @@ from portal.web.connections_pages import frame, said_on_finish
 from portal.web.doors import Needs, by, find, needs, signed_in
 from portal.web.forms import PortalForm
 from portal.web.guide_form import GuideForm
-from portal.web.key_test import Tested
+from portal.web.key_check import Tested
 from portal.web.options_form import OptionsForm
 from portal.web.refusals import sentence
 from portal.web.settings_form import SettingsForm
@@ -92,7 +92,7 @@ def save_settings(public_id: str) -> Response:
 
 def _settings_saved(connection: Connection, then: str) -> Response:
     if then == "test":
-        result = key_test.ask(connection, by())
+        result = key_check.ask(connection, by())
         return _settings_page(connection, settings_form.form_for(connection, fresh=True), result)
     if then.startswith(MEND):
         slips.mend(connection, then.removeprefix(MEND), by())

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 HOLDS, FAILS, BROKEN = 0, 1, 70
 STOPPED = 130
-MOST_TOLD = 100
+MOST_TOLD = 12
 BEGAN = time.monotonic()
 
 
