@@ -36,7 +36,7 @@ run: runtime translated ## start everything on http://127.0.0.1:8000; Ctrl-C sto
 
 .PHONY: test
 test: dev translated browser ## the whole suite, with its own PostgreSQL, Valkey and Chromium
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 .PHONY: check
 check: dev ## format, lint, types, floors, templates, translations, licences, vulnerabilities

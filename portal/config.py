@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,9 @@ from typing import Self
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
-WEAK_SECRETS = {"changeme", "secret", "development", "dev", "password"}
+ENVIRONMENTS = ("production", "embedded", "test")
+# Thirty-two random characters of hexadecimal have at least eight different ones but once in ten million.
+FEWEST_CHARACTERS = 8
 
 
 class Misconfigured(Exception):
@@ -56,6 +59,8 @@ class Settings:
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
         """Read the environment.  Raises Misconfigured with every fault at once."""
         said = os.environ if env is None else env
+        proxies, of_proxies = _proxies(said.get("PORTAL_PROXIES", ""))
+        paces, of_paces = _paces(said.get("PORTAL_PACES", ""))
         settings = cls(
             env=said.get("PORTAL_ENV", "production"),
             portal_url=said.get("PORTAL_URL", "").rstrip("/"),
@@ -68,22 +73,24 @@ class Settings:
             sandbox_url=said.get("PORTAL_SANDBOX_URL", "").rstrip("/"),
             metrics_token=said.get("PORTAL_METRICS_TOKEN", ""),
             allowed_hosts=frozenset(said.get("PORTAL_ALLOWED_HOSTS", "").lower().replace(",", " ").split()),
-            proxies=int(said.get("PORTAL_PROXIES") or 0),
-            paces=_paces(said.get("PORTAL_PACES", "")),
+            proxies=proxies,
+            paces=paces,
             log_level=said.get("PORTAL_LOG_LEVEL", "info").upper(),
         )
-        if faults := settings.faults():
+        if faults := [*of_proxies, *of_paces, *settings.faults()]:
             raise Misconfigured("\n".join(faults))
         return settings
 
     def faults(self) -> list[str]:
         """What forbids a start with these settings; empty when nothing does."""
         found = []
-        if not urlsplit(self.portal_url).hostname:
+        if self.env not in ENVIRONMENTS:
+            found.append(f"PORTAL_ENV: set one of {', '.join(ENVIRONMENTS)}, or leave it unset for production")
+        if not _host(self.portal_url):
             found.append(
                 "PORTAL_URL: set the address under which browsers reach the portal, e.g. https://lintas.example"
             )
-        if len(self.secret_key) < 32 or self.secret_key.lower() in WEAK_SECRETS:
+        if len(self.secret_key) < 32 or len(set(self.secret_key)) < FEWEST_CHARACTERS:
             found.append("PORTAL_SECRET_KEY: set at least 32 random characters")
         if not self.sealing_keys or not all(_is_key(each) for each in self.sealing_keys):
             found.append("PORTAL_SEALING_KEYS: set one or more keys of 32 random bytes in base64, newest first")
@@ -108,9 +115,34 @@ def _psycopg(url: str) -> str:
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
-def _paces(text: str) -> dict[str, float]:
-    pairs = (each.split("=", 1) for each in text.replace(",", " ").split() if "=" in each)
-    return {key: float(rate) for key, rate in pairs}
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _proxies(text: str) -> tuple[int, list[str]]:
+    """The number, and what is wrong with the text."""
+    if not text.strip():
+        return 0, []
+    if text.strip().isdecimal():
+        return int(text), []
+    return 0, [f"PORTAL_PROXIES: {text!r} cannot be read; set the number of trusted proxies, or leave it unset for 0"]
+
+
+def _paces(text: str) -> tuple[dict[str, float], list[str]]:
+    """The rates by integration, and what is wrong with the text."""
+    found, faults = {}, []
+    for each in text.replace(",", " ").split():
+        key, _, rate = each.partition("=")
+        try:
+            found[key] = float(rate)
+        except ValueError:
+            found[key] = 0.0
+        if not key or not 0 < found[key] < math.inf:
+            faults.append(f"PORTAL_PACES: {each!r} cannot be read; set calls a second above 0, as in key=20")
+    return found, faults
 
 
 def _is_key(text: str) -> bool:

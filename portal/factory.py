@@ -68,6 +68,8 @@ def _config(settings: Settings) -> dict[str, object]:
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         # The server may have been restarted since a connection was last used; a look before use costs 0.1 ms.
         "SQLALCHEMY_ENGINE_OPTIONS": {
+            # Errors of the database end in logs; e-mail addresses, hashes and what buyers wrote do not.
+            "hide_parameters": True,
             "pool_pre_ping": True,
             "pool_size": 8,
             "max_overflow": 8,

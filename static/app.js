@@ -208,6 +208,7 @@
     openDialogs();
     watchForms();
     count();
+    all(".views [aria-current]").forEach((tab) => { tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2; });
     all("[data-reveal][hidden]").forEach((button) => { button.hidden = false; });
     all("[data-find]").forEach((button) => { button.hidden = !findSearch(); });
     all("[data-fades]").forEach((elt) => setTimeout(() => elt.remove(), 3000));

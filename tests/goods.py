@@ -52,8 +52,8 @@ def product(sku: str) -> Product:
     return row
 
 
-def take_in(to: Connection, records: Iterable[RemoteListing], pages: int = 1) -> intake.Kept:
-    """A whole run over these records, in so many pages."""
+def take_in(to: Connection, records: Iterable[RemoteListing], pages: int = 1, *, complete: bool = True) -> intake.Kept:
+    """A run over these records, in so many pages; `complete` says that they are all that the remote has."""
     todo = list(records)
     run = Run(merchant_id=whose(), id=new_id(), connection_id=to.id, resource="products")
     db.session.add(run)
@@ -66,7 +66,7 @@ def take_in(to: Connection, records: Iterable[RemoteListing], pages: int = 1) ->
         fresh, changed, held = fresh + kept.fresh, changed + kept.changed, held + kept.held
         db.session.add(RunPage(merchant_id=whose(), run_id=run.id, remote_ids=[each.remote_id for each in page]))
         db.session.flush()
-    linking.settle_run(to, run.id, complete=True)
+    linking.settle_run(to, run.id, complete=complete)
     db.session.delete(run)
     db.session.commit()
     return intake.Kept(fresh, changed, held)

@@ -290,7 +290,7 @@ class Stack:
         if self._superuser is None or self._superuser.closed:
             self._superuser = psycopg.connect(roles.dsn(self.superuser_url), autocommit=True)
         try:
-            cursor = self._superuser.execute(query, values)  # type: ignore[arg-type]  # The queries are the proofs' own.
+            cursor = self._superuser.execute(query, values)
             return cursor.fetchall() if cursor.description else []
         except psycopg.OperationalError:
             self._superuser.close()

@@ -14,10 +14,11 @@ import rq
 import sqlalchemy as sa
 from flask import Flask
 from rq.serializers import JSONSerializer
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal.config import Settings
 from portal.factory import start
-from portal.flows import housekeeping, people, work
+from portal.flows import housekeeping, people, pulse, work
 from portal.kit import log
 from portal.kit.db import db
 from portal.kit.servers import die_with_parent
@@ -25,7 +26,6 @@ from workers import QUEUE
 
 BELLS_PER_LANE = 2
 BEAT = 0.25
-ALIVE = "lintas:relay:alive"
 ALIVE_SECONDS = 30
 # One relay rings at a time; a second one waits for this lock and takes over when the first is gone.
 LEADER = 4_711_202
@@ -76,7 +76,10 @@ class Relay:
         self._going = False
 
     def run(self) -> None:
-        """Turn until stopped.  A turn that fails is told and followed by the next: the rows wait in the database."""
+        """Turn until stopped.  While Redis is away no bell rings, and the rows wait in the database.
+
+        Losing the database's connection ends the process on purpose: the lock of the leader went with it.
+        """
         with self._app.app_context(), db.engine.connect() as wire:
             while self._going and not wire.scalar(sa.text("select pg_try_advisory_lock(:key)"), {"key": LEADER}):
                 wire.rollback()
@@ -95,12 +98,21 @@ class Relay:
     def beat(self) -> None:
         """One turn."""
         ring(self._queue)
-        self._redis.set(ALIVE, str(time.time()), ex=ALIVE_SECONDS)
+        self._redis.set(pulse.RELAY_ALIVE, str(time.time()), ex=ALIVE_SECONDS)
         for verb, pause in EVERY.items():
             if time.monotonic() >= self._due[verb]:
                 self._due[verb] = time.monotonic() + pause.total_seconds()
-                verb()
-                db.session.remove()
+                self._do(verb)
+
+    def _do(self, verb: Callable[[], None]) -> None:
+        try:
+            verb()
+        except SQLAlchemyError:
+            # Housekeeping that fails is told and tried again at its next time; bells must ring all the same.
+            say.exception("what was due could not be done", verb=verb.__name__)
+            db.session.rollback()
+        finally:
+            db.session.remove()
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import importlib
 import logging
 import os
 import signal
+import sys
 from typing import Any
 
 from flask import Flask
@@ -94,6 +95,8 @@ def build(settings: Settings) -> AppWorker:
 
 
 def main() -> None:
+    # A page that is being kept must not hold up the calls for the next one: their pace is counted in milliseconds.
+    sys.setswitchinterval(0.0005)
     level = os.environ.get("PORTAL_LOG_LEVEL", "info").upper()
     logging.getLogger("rq").setLevel(level)
     # Nothing is scheduled in Redis: what is due later waits in the database.

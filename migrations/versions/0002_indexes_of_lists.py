@@ -35,13 +35,11 @@ def upgrade() -> None:
     op.create_index(
         "ix_product_barcode", "product", ["merchant_id", "barcode"], postgresql_where=sa.text("barcode <> ''")
     )
-    op.create_index("ix_run_of", "run", ["merchant_id", "connection_id", "created_at", "id"])
     op.create_index("ix_run_ended", "run", ["merchant_id", "connection_id", "ended_at"])
 
 
 def downgrade() -> None:
     op.drop_index("ix_run_ended", "run")
-    op.drop_index("ix_run_of", "run")
     op.drop_index("ix_product_barcode", "product")
     op.drop_index("ix_listing_off_sale", "listing")
     op.drop_index("ix_listing_missing", "listing")

@@ -15,6 +15,7 @@ from portal.contract.errors import Busy, Cause, Garbled, Refused, RemoteError, U
 from portal.contract.records import Tokens
 
 T = TypeVar("T")
+LONGEST_NUMBER = 8
 
 # httpx writes whole addresses at INFO, and some remotes want their secret in the address.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -109,7 +110,8 @@ def raise_for_status(answer: Answer) -> None:
 
 def _retry_after(answer: Answer) -> float | None:
     said = answer.headers.get("Retry-After", "")
-    return float(said) if said.isdigit() else None
+    # Seconds only; a date, a sign or an endless number counts as nothing said.
+    return float(said) if said.isascii() and said.isdigit() and len(said) < LONGEST_NUMBER else None
 
 
 def _refuse_constant(word: str) -> None:

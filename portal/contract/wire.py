@@ -15,8 +15,8 @@ TOTAL_SECONDS = 25.0
 class Wire:
     """Sends requests through a client that was handed in.
 
-    `within(seconds)` bounds everything that happens in its block; `blocked` is what the client raises for an address
-    that it may not reach.
+    `within(seconds)` bounds everything that happens in its block; `blocked` is what the client's
+    network raises for an address that it may not reach.
     """
 
     def __init__(
@@ -24,10 +24,12 @@ class Wire:
         client: httpx.Client,
         within: Callable[[float], AbstractContextManager[None]],
         *,
+        blocked: type[Exception] | None = None,
         seconds: float = TOTAL_SECONDS,
     ) -> None:
         self._client = client
         self._within = within
+        self._blocked = blocked
         self._seconds = seconds
 
     def close(self) -> None:
@@ -46,6 +48,9 @@ class Wire:
             except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL):
                 raise Refused(Cause.WRONG_ENDPOINT, "not an address that can be called") from None
             except httpx.TransportError as why:
+                # The client tells a failure of its network in its own words, with ours as the cause.
+                if self._blocked is not None and isinstance(why.__cause__, self._blocked):
+                    raise Refused(Cause.HOST_NOT_ALLOWED, str(why)) from None
                 raise Busy(Cause.UNREACHABLE, type(why).__name__) from None
 
     def _exchange(self, request: httpx.Request) -> Answer:

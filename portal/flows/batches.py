@@ -217,6 +217,15 @@ LINK = """
         and l.product_id is null and {join}
     """
 LINK_EQUAL, LINK_NEAR = sa.text(LINK.format(join="p.sku = l.sku")), sa.text(LINK.format(join="p.sku_near = l.sku_near"))
+LINK_REPLACED = sa.text(
+    LINK.format(
+        join="""p.id = (
+            select w.product_id from listing w
+            where w.merchant_id = l.merchant_id and w.connection_id = l.connection_id and w.sku_near = l.sku_near
+                and w.sku = l.sku and w.missing_since is not null and w.product_id is not null
+            order by w.missing_since desc, w.id limit 1)"""
+    )
+)
 LEAVE_OUT = sa.text(
     """
     update listing set link_state = 'left_out', batch_id = :batch
@@ -231,29 +240,51 @@ TAKE_BACK = sa.text(
 )
 
 
-# Marked rows that are still to be done, by verb.
-OPEN = {
-    "create": sa.and_(Listing.product_id.is_(None), Listing.link_state != LinkState.LEFT_OUT),
-    "confirm": sa.and_(Listing.product_id.is_(None), Listing.link_state != LinkState.LEFT_OUT),
-    "leave_out": Listing.link_state != LinkState.LEFT_OUT,
-    "take_back": Listing.link_state == LinkState.LEFT_OUT,
-}
+def still_to_do(batch: LinkBatch) -> sa.ColumnElement[bool]:
+    """Marked listings that a verb still fits: an import may have changed, doubled or removed some since the preview."""
+    states = OF[batch.verb]
+    if batch.verb == "create":
+        # A product that this very batch made may lie near the next listing; what was promised is made all the same.
+        states = (LinkState.NEW, LinkState.MATCHED, LinkState.NEAR, LinkState.AMBIGUOUS)
+    elif batch.verb == "confirm":
+        states = (LinkState(batch.chosen["state"]),)
+    wanted: list[sa.ColumnElement[bool]] = [
+        Listing.merchant_id == whose(),
+        Listing.batch_id == batch.id,
+        Listing.missing_since.is_(None),
+        Listing.product_id.is_(None),
+        Listing.link_state.in_(states),
+    ]
+    if batch.verb in {"create", "confirm"}:
+        wanted += [Listing.passed.is_(True), Listing.sku_near != ""]
+    return sa.and_(*wanted)
+
+
+NOT_DONE = sa.and_(Listing.product_id.is_(None), Listing.link_state != LinkState.LEFT_OUT)
+
+
+def _drop_marks(batch: LinkBatch, ids: Sequence[uuid.UUID] | None = None) -> int:
+    """What was not done loses its mark, so that no piece takes it again and no undoing counts it."""
+    wanted = [Listing.merchant_id == whose(), Listing.batch_id == batch.id, NOT_DONE]
+    if ids is not None:
+        wanted.append(Listing.id.in_(ids))
+    dropped = db.session.execute(sa.update(Listing).where(*wanted).values(batch_id=None))
+    return int(dropped.rowcount)  # type: ignore[attr-defined]  # An UPDATE gives a cursor result.
 
 
 def _carry_out_piece(batch: LinkBatch) -> int:
     linking.change_products()
-    marked = sa.and_(Listing.merchant_id == whose(), Listing.batch_id == batch.id, OPEN[batch.verb])
+    marked = still_to_do(batch)
     query = sa.select(Listing.id, Listing.sku_near).where(marked).order_by(Listing.id).limit(PIECE)
     rows = db.session.execute(query.with_for_update()).all()
     if not rows:
+        _drop_marks(batch)
         return 0
     ids = [row.id for row in rows]
     _do(batch, ids)
-    batch.listings += len(ids)
-    # What could not be done loses its mark, so that no piece takes it again and no undoing counts it.
-    undone = sa.and_(Listing.merchant_id == whose(), Listing.id.in_(ids), OPEN["create"])
-    db.session.execute(sa.update(Listing).where(undone).values(batch_id=None))
-    linking.settle({row.sku_near for row in rows} - {""}, final=True)
+    undone = _drop_marks(batch, ids)
+    batch.listings += len(ids) - (0 if batch.verb == "take_back" else undone)
+    linking.settle({row.sku_near for row in rows} - {""}, final=linking.nothing_comes_in())
     if batch.verb == "take_back":
         linking.settle_empty(ids)
     return len(ids)
@@ -266,8 +297,10 @@ def _do(batch: LinkBatch, ids: Sequence[uuid.UUID]) -> None:
         batch.products += made.rowcount  # type: ignore[attr-defined]  # An INSERT gives a cursor result.
         db.session.execute(LINK_EQUAL, {**values, "how": "hand"})
     elif batch.verb == "confirm":
-        nearly = Choice.of(batch.chosen).state == LinkState.NEAR
-        db.session.execute(LINK_NEAR if nearly else LINK_EQUAL, {**values, "how": "suggestion"})
+        statement = {LinkState.NEAR: LINK_NEAR, LinkState.REISSUED: LINK_REPLACED}.get(
+            LinkState(batch.chosen["state"]), LINK_EQUAL
+        )
+        db.session.execute(statement, {**values, "how": "suggestion"})
         linking.free_replaced(ids)
     else:
         db.session.execute(LEAVE_OUT if batch.verb == "leave_out" else TAKE_BACK, values)
@@ -315,6 +348,6 @@ def _undo_piece(batch: LinkBatch) -> int:
             sa.text("delete from product where merchant_id = :merchant and id = any(cast(:made as uuid[]))"),
             {**values, "made": made},
         )
-    linking.settle(set(nears) - {""}, final=True)
+    linking.settle(set(nears) - {""}, final=linking.nothing_comes_in())
     linking.settle_empty([row.id for row in rows])
     return len(rows)

@@ -64,6 +64,7 @@ def _free_name(store_id: uuid.UUID, wanted: str) -> str:
 
 def confirm(connection: Connection, ticked: Collection[str], by: By) -> None:
     """Keep which steps of the guide are ticked: who set each and when."""
+    _lock(connection)
     fresh = {"by": by.name, "at": now().isoformat()}
     connection.confirmed = {step: connection.confirmed.get(step, fresh) for step in ticked}
     db.session.commit()
@@ -77,6 +78,7 @@ def save_settings(
     plain, sealed = _sorted_values(one, values)
     if not 1 <= len(name.strip()) <= LONGEST_NAME:
         raise Refusal("name_length", "name", longest=LONGEST_NAME)
+    _lock(connection)
     if picture:
         logos.keep(connection, picture)
     before = {"name": connection.name, **connection.settings}
@@ -167,6 +169,7 @@ def test(connection: Connection, by: By) -> Shop:
 def save_options(connection: Connection, values: Mapping[str, Any], by: By) -> None:
     """Save the options.  Turning the export on is not among them: that wants a look at every number it would change."""
     one = integrations.get(connection.integration)
+    _lock(connection)
     before = dict(connection.options)
     known = ({each.key for each in one.options} | OF_THE_HOUSE) - {"export"}
     connection.options = {**before, **{key: value for key, value in values.items() if key in known}}
@@ -190,7 +193,7 @@ def _follow_import(connection: Connection, before: Mapping[str, Any], by: By) ->
     was, wanted = Options.read(before).import_products, connection.known_options.import_products
     if was and not wanted:
         sync.stop_all(connection, "import_turned_off")
-    elif wanted and not was and connection.state is ConnectionState.ACTIVE:
+    elif wanted and not was and connection.state is ConnectionState.ACTIVE and not sync.rests(connection):
         sync.start(connection, Resource.PRODUCTS, by.name)
 
 
@@ -303,7 +306,8 @@ def activate(claimed: Claim) -> Outcome:
             shop = one.check(client)
     except RemoteError as why:
         return _activation_failed(claimed, why)
-    work.hold(claimed)
+    _lock(connection)  # Before the work's row, as whoever turns the connection off takes the two.
+    work.hold(claimed)  # Turning off takes the work back, so whoever still holds it finds the connection activating.
     connection.checked_at, connection.shop_id, connection.shop_name = now(), shop.remote_id, shop.name
     connection.move(ConnectionState.ACTIVE)
     if connection.known_options.import_products and Resource.PRODUCTS in one.pulls and not sync.rests(connection):
@@ -352,6 +356,11 @@ def default_plugins() -> dict[uuid.UUID, str]:
         Connection.merchant_id == whose(), Connection.is_default, Connection.kind == Kind.FULFILMENT.value
     )
     return {row.store_id: row.name for row in db.session.execute(query)}
+
+
+def _lock(connection: Connection) -> None:
+    """Read the row anew and hold it: two people who change different switches at once must not undo each other."""
+    db.session.refresh(connection, with_for_update=True)
 
 
 def _flush() -> None:

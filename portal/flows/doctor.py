@@ -25,6 +25,11 @@ HATTED = sa.text(
     "select coalesce("
     "(select pg_has_role(current_user, oid, 'member') from pg_roles where rolname = 'lintas_relay'), false)"
 )
+# Worn all the time instead of put on, the hat would show every merchant's work to every request.
+INHERITED = sa.text(
+    "select coalesce("
+    "(select pg_has_role(current_user, oid, 'usage') from pg_roles where rolname = 'lintas_relay'), false)"
+)
 UNWALLED = sa.text(
     """
     select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
@@ -107,16 +112,22 @@ def faults_of_role() -> list[str]:
 
 
 def _role() -> Iterator[Finding]:
-    mighty, owned, hatted = (db.session.scalar(each) for each in (MIGHTY, OWNED, HATTED))
+    mighty, owned, hatted, inherited = (db.session.scalar(each) for each in (MIGHTY, OWNED, HATTED, INHERITED))
     if mighty:
         yield _fault("The application's database role can step over row level security. Use a role without it.")
     if owned:
         yield _fault("The application's database role owns tables. Migrate as another role, and own nothing here.")
     if not hatted:
         yield _fault(
-            "The application's database role may not look for work. As a superuser: GRANT lintas_relay TO that role."
+            "The application's database role may not look for work. As a superuser: ALTER ROLE that role NOINHERIT, "
+            "then GRANT lintas_relay TO that role."
         )
-    if not mighty and not owned and hatted:
+    if inherited and not mighty:
+        yield _fault(
+            "The application's database role inherits lintas_relay and sees every merchant's work. As a superuser: "
+            "REVOKE lintas_relay FROM that role, ALTER ROLE that role NOINHERIT, then GRANT lintas_relay TO that role."
+        )
+    if not mighty and not owned and hatted and not inherited:
         yield _well("The database answers, to a role that owns nothing and is bound by row level security.")
 
 

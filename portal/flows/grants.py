@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from portal import integrations
 from portal.contract.definition import Integration
-from portal.contract.errors import Cause, Refused, RemoteError, Unauthorised
+from portal.contract.errors import Busy, Cause, Refused, RemoteError, Unauthorised
 from portal.contract.http import Account
 from portal.contract.records import Tokens
 from portal.flows import audit, lines, secrets, trouble, work
@@ -270,6 +270,7 @@ def _ask_for_new(one: Integration, connection: Connection, who: Account, generat
 
 
 def _renewed_by_another(connection_id: uuid.UUID, generation: int) -> bool:
+    """Wait for whoever renews.  Raises Busy where that comes to no end: only the remote may say that it refuses."""
     ends = time.monotonic() + OTHERS_WAIT
     while time.monotonic() < ends:
         time.sleep(0.2)
@@ -282,8 +283,8 @@ def _renewed_by_another(connection_id: uuid.UUID, generation: int) -> bool:
         if row.generation != generation:
             return True
         if row.renewal_started_at is None:
-            return False
-    return False
+            break
+    raise Busy(Cause.TIMEOUT, "a renewal under way came to no end")
 
 
 def _locked(connection_id: uuid.UUID) -> Connection:

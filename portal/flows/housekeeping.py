@@ -7,14 +7,19 @@ import sqlalchemy as sa
 
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db
-from portal.models import GrantAttempt, Work, WorkStatus
+from portal.models import GrantAttempt, Notice, Run, RunPage, RunProblem, Work, WorkStatus
 
 DONE_WORK = timedelta(days=7)
 OLD_ATTEMPTS = timedelta(days=1)
+OLD_RUNS = timedelta(days=14)
+OLD_NOTICES = timedelta(days=90)
 
 
 def forget_done_work() -> None:
-    """Remove finished work and stale consent trips, merchant by merchant, since no one sees them all."""
+    """Remove finished work, stale consent trips, the details of old runs and cleared notices.
+
+    Merchant by merchant, since no one sees them all.  The runs themselves stay, with their numbers.
+    """
     for merchant_id in _merchants():
         with acting_for(merchant_id):
             db.session.execute(
@@ -27,7 +32,17 @@ def forget_done_work() -> None:
                     GrantAttempt.merchant_id == merchant_id, GrantAttempt.made_at < now() - OLD_ATTEMPTS
                 )
             )
+            _forget_runs(merchant_id)
             db.session.commit()
+
+
+def _forget_runs(merchant_id: uuid.UUID) -> None:
+    old = sa.select(Run.id).where(Run.merchant_id == merchant_id, Run.ended_at < now() - OLD_RUNS)
+    for kind in (RunPage, RunProblem):
+        db.session.execute(sa.delete(kind).where(kind.merchant_id == merchant_id, kind.run_id.in_(old)))
+    db.session.execute(
+        sa.delete(Notice).where(Notice.merchant_id == merchant_id, Notice.cleared_at < now() - OLD_NOTICES)
+    )
 
 
 def _merchants() -> list[uuid.UUID]:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from portal import integrations
 from portal.contract.definition import Entry, Integration
-from portal.contract.errors import Busy, Cause
+from portal.contract.errors import Busy, Cause, Unauthorised
 from portal.contract.http import Account, ApiClient, Line
 from portal.contract.records import Page, Tokens
 from portal.contract.wire import TOTAL_SECONDS, Wire
@@ -80,9 +80,15 @@ def check_endpoint(one: Integration, url: str) -> None:
 
 
 def account(connection: Connection, tokens: Tokens | None = None) -> Account:
-    """The account of a connection, its secrets opened."""
+    """The account of a connection, its secrets opened.  Raises Unauthorised where a typed one opens no more.
+
+    Tokens that open no more count as none, so that the merchant can sign in for new ones.
+    """
     one = integrations.get(connection.integration)
-    opened = secrets.read(connection)
+    opened = secrets.readable(connection)
+    lost = {each.field for each in secrets.saved(connection)} - opened.keys()
+    if lost & {each.key for each in one.settings}:
+        raise Unauthorised(Cause.WRONG_CREDENTIALS, "a saved secret can no longer be opened")
     settings = {each.key: str(connection.settings.get(each.key) or opened.get(each.key) or "") for each in one.settings}
     hosts = addresses(one)
     if not is_sandbox() and (typed := _typed_endpoint(one, settings)):
@@ -95,7 +101,7 @@ def account(connection: Connection, tokens: Tokens | None = None) -> Account:
 def lane(connection: Connection) -> str:
     """The lane of a connection's work: one app key at one remote, so that all who share the key share its pace."""
     one = integrations.get(connection.integration)
-    key = str(connection.settings.get(one.app_key) or secrets.read(connection).get(one.app_key) or connection.id)
+    key = str(connection.settings.get(one.app_key) or secrets.readable(connection).get(one.app_key) or connection.id)
     return f"{one.key}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
@@ -108,7 +114,12 @@ def open_client(
     who = with_account or account(connection)
     pace_of = lane(connection)
     db.session.commit()
-    wire = Wire(guard.guarded_client(_named(), connections=one.pace.at_once), guard.within, seconds=seconds)
+    wire = Wire(
+        guard.guarded_client(_named(), connections=one.pace.at_once),
+        guard.within,
+        blocked=guard.Blocked,
+        seconds=seconds,
+    )
     rate = house().settings.paces.get(one.key, one.pace.rate)
     pacer = Pacer(house().redis, pace_of, rate, one.pace.burst, patience=seconds)
     try:

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from portal.flows import audit
 from portal.flows.audit import By
@@ -12,7 +13,8 @@ from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
 from portal.kit.text import near
-from portal.models import Connection, LinkHow, LinkState, Listing, Product
+from portal.models import Connection, LinkHow, LinkState, Listing, Product, Run
+from portal.models.sync import OPEN
 
 # One row of the decision table per WHEN, from the strongest to the weakest.  What a person decided stays; a link that
 # exists is asked about, never dropped, when its SKU text changes; two live listings of one connection with the same SKU
@@ -47,7 +49,7 @@ SETTLE = sa.text(
             when not t.passed then 'waiting'
             when t.sku_near = '' then 'empty'
             when t.twins > 1 then 'duplicate'
-            when p.id is not null and t.widowed then 'reissued'
+            when t.widowed then 'reissued'
             when p.id is not null and coalesce((c.options->>'auto_link')::boolean, true) then 'linked'
             when p.id is not null then 'matched'
             when a.number = 1 then 'near'
@@ -143,10 +145,31 @@ GONE = sa.text(
 )
 
 
-def settle_run(connection: Connection, run_id: uuid.UUID, *, complete: bool) -> int:
-    """At the end of a run: mark what the remote no longer has, then judge doubles and replacements for good.
+WOULD_BE_GONE = sa.text(
+    """
+    select count(*) filter (where not seen), count(*) from (
+        select l.remote_id in (
+            select unnest(remote_ids) from run_page where merchant_id = :merchant and run_id = :run) as seen
+        from listing l
+        where l.merchant_id = :merchant and l.connection_id = :connection and l.missing_since is null) live
+    """
+)
+# A remote that suddenly lists almost nothing has more likely stumbled than sold out.
+MANY, LARGE_SHARE = 20, 0.5
 
-    `complete` says that every item of the remote was seen.  Answers how many listings are newly missing.
+
+def mass_missing(connection: Connection, run_id: uuid.UUID) -> tuple[int, int] | None:
+    """How many of how many live listings a run did not see, where that is too much to believe at once; else None."""
+    values = {"merchant": whose(), "connection": connection.id, "run": run_id}
+    gone, live = db.session.execute(WOULD_BE_GONE, values).one()
+    return (gone, live) if gone >= MANY and gone > live * LARGE_SHARE else None
+
+
+def settle_run(connection: Connection, run_id: uuid.UUID, *, complete: bool) -> int:
+    """At the end of a run: mark what the remote no longer has, then judge doubles and replacements.
+
+    `complete` says that every item of the remote was seen; only then is anything missing, and only then is a double
+    surely no replacement.  Answers how many listings are newly missing.
     """
     values = {"merchant": whose(), "connection": connection.id, "run": run_id, "moment": now()}
     gone = list(db.session.execute(GONE, values).scalars()) if complete else []
@@ -154,11 +177,23 @@ def settle_run(connection: Connection, run_id: uuid.UUID, *, complete: bool) -> 
         sa.select(Listing.sku_near).where(
             Listing.merchant_id == whose(),
             Listing.connection_id == connection.id,
-            Listing.link_state.in_([LinkState.DUPLICATE, LinkState.REISSUED]),
+            Listing.link_state.in_(_judged_again(connection)),
         )
     )
-    settle({*gone, *doubled} - {""}, connection=connection, final=True)
+    settle({*gone, *doubled} - {""}, connection=connection, final=complete)
     return len(gone)
+
+
+def _judged_again(connection: Connection) -> list[LinkState]:
+    """The states that only a whole run decides, and those that an option of the connection has changed since."""
+    waiting_for_a_yes = [LinkState.MATCHED] if connection.known_options.auto_link else []
+    return [LinkState.DUPLICATE, LinkState.REISSUED, *waiting_for_a_yes]
+
+
+def nothing_comes_in() -> bool:
+    """Whether no run of the merchant is open: while one is, a double may yet turn out to be a replacement."""
+    query = sa.select(Run.id).where(Run.merchant_id == whose(), Run.state.in_(OPEN)).limit(1)
+    return db.session.scalar(query) is None
 
 
 def groups(connection_id: uuid.UUID) -> dict[str, int]:
@@ -182,7 +217,34 @@ def suggestions(listings: Iterable[Listing]) -> dict[uuid.UUID, list[Product]]:
     by_near: dict[str, list[Product]] = {}
     for product in found:
         by_near.setdefault(product.sku_near, []).append(product)
-    return {each.id: _equal_first(by_near.get(each.sku_near, []), each.sku) for each in rows}
+    replaced = _products_of_the_gone([each for each in rows if each.link_state is LinkState.REISSUED])
+    return {
+        each.id: [*replaced.get(each.id, ()), *_equal_first(by_near.get(each.sku_near, []), each.sku)] for each in rows
+    }
+
+
+def _products_of_the_gone(listings: Sequence[Listing]) -> dict[uuid.UUID, list[Product]]:
+    """For listings that replace others, the products of those where their SKU is another one."""
+    if not listings:
+        return {}
+    old, new = aliased(Listing), aliased(Listing)
+    query = (
+        sa.select(new.id, Product)
+        .join(
+            old, sa.and_(old.merchant_id == new.merchant_id, old.connection_id == new.connection_id, old.sku == new.sku)
+        )
+        .join(Product, sa.and_(Product.merchant_id == old.merchant_id, Product.id == old.product_id))
+        .where(
+            new.merchant_id == whose(),
+            new.id.in_([each.id for each in listings]),
+            old.missing_since.is_not(None),
+            Product.sku_near != new.sku_near,
+        )
+    )
+    found: dict[uuid.UUID, list[Product]] = {}
+    for listing_id, product in db.session.execute(query):
+        found.setdefault(listing_id, []).append(product)
+    return found
 
 
 def _equal_first(products: list[Product], sku: str) -> list[Product]:
@@ -199,6 +261,7 @@ def link(listing: Listing, product: Product, by: By, *, suggested: bool = False)
 
     Where the listing takes the place of one that is gone at the remote, that one gives up its link.
     """
+    hold_products_still()  # Before any row is locked: whoever judges listings takes the two in this order.
     row = _locked(listing.id)
     before = {"product": str(row.product_id) if row.product_id else None, "state": row.link_state.value}
     row.product_id, row.link_state = product.id, LinkState.LINKED
@@ -275,7 +338,7 @@ def leave_out(listing: Listing, by: By) -> None:
     row = _locked(listing.id)
     if row.product_id is not None:
         raise Refusal("is_linked")
-    row.link_state = LinkState.LEFT_OUT
+    row.link_state, row.batch_id = LinkState.LEFT_OUT, None
     audit.note(by, "left_out", "listing", row.id, name=row.sku or row.title)
     db.session.commit()
 
@@ -285,7 +348,7 @@ def take_back(listing: Listing, by: By) -> None:
     row = _locked(listing.id)
     if row.link_state is not LinkState.LEFT_OUT:
         raise Refusal("not_left_out")
-    row.link_state = LinkState.NEW
+    row.link_state, row.batch_id = LinkState.NEW, None
     connection = db.session.get_one(Connection, (row.merchant_id, row.connection_id))
     audit.note(by, "taken_back", "listing", row.id, name=row.sku or row.title)
     db.session.flush()  # The decision table reads the row as it now stands.
@@ -300,6 +363,7 @@ def keep_link(listing: Listing, by: By) -> None:
         raise Refusal("nothing_asked")
     before = {"sku": row.linked_sku}
     row.linked_sku, row.link_state, row.link_how, row.linked_by = row.sku, LinkState.LINKED, LinkHow.HAND, by.name
+    row.batch_id = None  # It is a person's own decision now, which no undoing of a batch takes away.
     audit.note(by, "link_kept", "listing", row.id, name=row.sku, before=before, after={"sku": row.sku})
     db.session.commit()
 

@@ -1,6 +1,7 @@
 """Secrets of connections: sealed when they come, opened only to call the remote."""
 
 import uuid
+from contextlib import suppress
 
 import sqlalchemy as sa
 
@@ -8,6 +9,7 @@ from portal.flows.house import house
 from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.kit.ids import new_id
+from portal.kit.sealing import NotOurs
 from portal.models import Connection, Secret
 
 SHOWN = 4
@@ -41,6 +43,18 @@ def read(connection: Connection) -> dict[str, str]:
         row.field: house().keyring.open(row.sealed, place(connection.id, row.field, row.id))
         for row in saved(connection)
     }
+
+
+def readable(connection: Connection) -> dict[str, str]:
+    """What `read` gives, without the values that no key opens: one of a key that was lost reads as if it was never saved.
+
+    The same holds: only for the moment of a call.
+    """
+    found = {}
+    for row in saved(connection):
+        with suppress(NotOurs):
+            found[row.field] = house().keyring.open(row.sealed, place(connection.id, row.field, row.id))
+    return found
 
 
 def saved(connection: Connection) -> list[Secret]:

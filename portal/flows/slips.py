@@ -15,14 +15,14 @@ def found(connection: Connection) -> dict[str, list[str]]:
 
     Secrets are opened to look at them, and only the names leave this function.
     """
-    values = {**secrets.read(connection), **connection.settings}
+    values = {**secrets.readable(connection), **connection.settings}
     odd = {each.key: invisible(str(values.get(each.key) or "")) for each in _codes(connection)}
     return {key: names for key, names in odd.items() if names}
 
 
 def mend(connection: Connection, field: str, by: By) -> None:
     """Put plain characters in place of them in one saved setting.  Raises Refusal."""
-    values = {**secrets.read(connection), **connection.settings}
+    values = {**secrets.readable(connection), **connection.settings}
     if field in {each.key for each in _codes(connection)}:
         plain = {**connection.settings, field: plain_code(str(values.get(field) or ""))}
         connections.save_settings(connection, connection.name, plain, by)

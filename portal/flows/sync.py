@@ -2,8 +2,8 @@
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from portal import integrations
 from portal.contract.definition import Integration, Pull, Resource
 from portal.contract.errors import BadRecord, Busy, RemoteError, Unauthorised
 from portal.contract.records import Page, RemoteListing, Verdict
-from portal.flows import audit, grants, intake, lines, linking, notices, trouble, work
+from portal.flows import audit, grants, intake, lines, linking, notices, saving, trouble, work
 from portal.flows.audit import By
 from portal.flows.work import Again, Claim, Dead, Outcome
 from portal.kit import log
@@ -30,6 +30,9 @@ WHOLE_EVERY = timedelta(hours=24)
 OVERLAP = timedelta(minutes=15)
 AT_A_STRETCH = 15.0
 KEPT_PROBLEMS = 1_000
+MANY_GONE = "many_gone"
+# Where a run stands whose last page is kept, and which was not yet judged as a whole.  None is where it begins.
+WALKED = ""
 
 say = log.logger(__name__)
 
@@ -135,6 +138,8 @@ def run(claimed: Claim) -> Outcome:
     if opened is None:
         return None
     connection, one, pull, since, cursor = opened
+    if cursor == WALKED:
+        return _end(run_id, connection)
     audits = _audits(one, connection)
     ends = time.monotonic() + AT_A_STRETCH
     try:
@@ -147,7 +152,8 @@ def run(claimed: Claim) -> Outcome:
         ):
             for page in pages:  # 1 ask the remote
                 records, bad = translate(page.items, pull)  # 2 its words to ours
-                held = _keep(claimed, run_id, connection, page, records, bad, audits)  # 3 keep, 4 count: one commit
+                with _let_go():
+                    held = _keep(claimed, run_id, connection, page, records, bad, audits)  # 3 keep, 4 count: one commit
                 if held is None:
                     return None
                 claimed = held
@@ -160,6 +166,16 @@ def run(claimed: Claim) -> Outcome:
         return _refused(claimed, run_id, connection, why)
     except RemoteError as why:
         return _fail(run_id, why)
+
+
+@contextmanager
+def _let_go() -> Iterator[None]:
+    """Whatever fails while a page is kept, its locks end at once: the next page may still be on its way for seconds."""
+    try:
+        yield
+    except BaseException:
+        db.session.rollback()
+        raise
 
 
 def _begin(
@@ -220,7 +236,7 @@ def _keep(
         sa.update(Run)
         .where(Run.merchant_id == whose(), Run.id == run_id, Run.state == RunState.RUNNING)
         .values(
-            cursor=page.cursor,
+            cursor=WALKED if page.cursor is None else page.cursor,
             pages=Run.pages + 1,
             seen=Run.seen + seen,
             kept=Run.kept + len(records),
@@ -274,11 +290,27 @@ def _end(run_id: uuid.UUID, connection: Connection) -> Outcome:
             RunProblem.merchant_id == whose(), RunProblem.run_id == run_id, RunProblem.remote_id == ""
         )
     )
-    found.missing = linking.settle_run(connection, run_id, complete=found.since is None and not unknown)
+    complete = found.since is None and not unknown
+    many = linking.mass_missing(connection, run_id) if complete and not _said_before(found) else None
+    found.missing = linking.settle_run(connection, run_id, complete=complete and many is None)
     found.groups = linking.groups(connection.id)
-    _close(found, RunState.DONE)
+    _close(found, RunState.DONE, MANY_GONE if many else "")
     forget_failures(connection, Resource(found.resource))
+    if many:
+        notices.tell("run", run_id, MANY_GONE, gone=many[0], live=many[1], resource=found.resource)
     return None
+
+
+def _said_before(found: Run) -> bool:
+    """Whether the whole run before this one already missed most listings: what two runs say is believed."""
+    query = sa.select(Run.cause).where(
+        Run.merchant_id == whose(),
+        Run.connection_id == found.connection_id,
+        Run.resource == found.resource,
+        Run.state == RunState.DONE,
+        Run.since.is_(None),
+    )
+    return db.session.scalar(query.order_by(Run.id.desc()).limit(1)) == MANY_GONE
 
 
 def _close(found: Run, state: RunState, cause: str = "", detail: str = "") -> None:
@@ -368,6 +400,8 @@ def retry(found: Run, by: By) -> Run:
     if row.state not in {RunState.FAILED, RunState.STOPPED}:
         raise Refusal("run_not_ended_badly")
     row.state, row.ended_at, row.cause, row.detail = RunState.WAITING, None, "", ""
+    with saving.refused_as("one_open_run", Refusal("another_run_is_open")):
+        db.session.flush()  # Refused here, before anything else is asked of the database.
     notices.clear("run", row.id)
     _add_work(connection, row, by.name)
     audit.note(by, "sync_retried", "run", row.id)

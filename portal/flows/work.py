@@ -25,6 +25,7 @@ from portal.models import Work, WorkStatus
 LEASE = timedelta(seconds=20)
 MOST_ATTEMPTS = 5
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 900.0
+LONGEST_WISH = 3600.0
 DRAIN_SECONDS = 20.0
 LARGEST_BATCH = 32
 QUICK_SECONDS = 0.05
@@ -256,7 +257,10 @@ def after_failure(attempts: int, why: str, after: float | None = None) -> Outcom
     """What follows a failed attempt: another one later, or the end."""
     if attempts >= MOST_ATTEMPTS:
         return Dead(why)
-    return Again(after if after is not None else pause_for(attempts), progress=False, why=why)
+    ours = pause_for(attempts)
+    # A remote that says "now" or "next year" is not taken at its word.
+    seconds = ours if after is None else min(max(after, ours), LONGEST_WISH)
+    return Again(seconds, progress=False, why=why)
 
 
 def perform(claimed: Claim, verbs: Mapping[str, Verb]) -> None:
@@ -360,6 +364,26 @@ def dead_by_cause() -> list[tuple[str, str, int, datetime]]:
     return [(kind, why, count, since) for kind, why, count, since in rows]
 
 
+# Of several dead rows of one key only the newest is opened, and none where the key was added again meanwhile.
+REPLAY = sa.text(
+    """
+    update work set status = 'open', ended_at = null, attempts = 0, not_before = now(), error = ''
+    where merchant_id = :merchant and id in (
+        select distinct on (kind, natural_key) id from work d
+        where d.merchant_id = :merchant and d.status = 'dead' and not exists (
+            select 1 from work o where o.merchant_id = :merchant and o.status = 'open'
+                and o.kind = d.kind and o.natural_key = d.natural_key)
+        order by kind, natural_key, id desc)
+    returning id
+    """
+)
+GIVE_UP = sa.text(
+    """
+    update work set status = 'done', error = 'replayed by another row' where merchant_id = :merchant and status = 'dead'
+    """
+)
+
+
 def replay_dead() -> int:
     """Open every dead row again, over all merchants; an effect that happened already is recognised by its own key."""
     with db.engine.begin() as wire:
@@ -370,11 +394,7 @@ def replay_dead() -> int:
     replayed = 0
     for merchant_id in merchants:
         with acting_for(merchant_id):
-            done = db.session.execute(
-                sa.update(Work)
-                .where(Work.merchant_id == merchant_id, Work.status == WorkStatus.DEAD)
-                .values(status=WorkStatus.OPEN, ended_at=None, attempts=0, not_before=now(), error="")
-            )
-            replayed += done.rowcount  # type: ignore[attr-defined]  # An UPDATE gives a cursor result.
+            replayed += len(db.session.execute(REPLAY, {"merchant": merchant_id}).all())
+            db.session.execute(GIVE_UP, {"merchant": merchant_id})
             db.session.commit()
     return replayed

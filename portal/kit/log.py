@@ -17,6 +17,8 @@ SECRET_NAMES = re.compile(
 SECRET_PAIRS = re.compile(
     r"(?i)\b(access_token|refresh_token|app_secret|client_secret|sign|code|state|password|app_key)=[^&\s\"']+"
 )
+# In these lines the database quotes the row that it refuses, whatever is in it.
+QUOTED_ROWS = re.compile(r"(?m)^DETAIL: .*$")
 HIDDEN = "***"
 
 
@@ -27,7 +29,7 @@ def hidden(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [hidden(each) for each in value]
     if isinstance(value, str):
-        return SECRET_PAIRS.sub(lambda found: f"{found[1]}={HIDDEN}", value)
+        return QUOTED_ROWS.sub(f"DETAIL: {HIDDEN}", SECRET_PAIRS.sub(lambda found: f"{found[1]}={HIDDEN}", value))
     return value
 
 

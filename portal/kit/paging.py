@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 T = TypeVar("T")
 SIZE = 50
 CAP = 10_000
+# PostgreSQL reads no offset from UTC of so much or more.
+FARTHEST = timedelta(hours=16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def slice_of(
     if at is not None:
         edge = sa.tuple_(*keys)
         values = sa.tuple_(
-            *[sa.cast(sa.literal(str(value), sa.Text()), key.type) for value, key in zip(at, keys, strict=True)]
+            *[sa.cast(sa.literal(value, key.type), key.type) for value, key in zip(at, keys, strict=True)]
         )
         query = query.where(edge < values if falling else edge > values)
     ordered = query.order_by(*[key.desc() if falling else key.asc() for key in keys]).limit(size + 1)
@@ -90,23 +92,27 @@ def _opened(cursor: str | None, kinds: Sequence[Any]) -> tuple[bool, list[Any] |
         return False, None
     try:
         backwards, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, TypeError, binascii.Error):
+        if not isinstance(backwards, bool):
+            return False, None
+        return backwards, [_read(kind, value) for kind, value in zip(kinds, values, strict=True)]
+    except (ValueError, TypeError, binascii.Error, RecursionError):
         return False, None
-    fits = len(values) == len(kinds) and all(_is_a(kind, value) for kind, value in zip(kinds, values, strict=True))
-    return (bool(backwards), values) if fits else (False, None)
 
 
-def _is_a(kind: Any, value: Any) -> bool:
-    """Whether the database will take a value for one of this kind: a cursor comes from outside."""
-    try:
-        text = str(value)
-        text.encode()  # Half a surrogate pair cannot be sent.
-        if isinstance(kind, sa.Uuid):
-            uuid.UUID(text)
-        elif isinstance(kind, sa.DateTime):
-            datetime.fromisoformat(text)
-        elif isinstance(kind, sa.Integer):
-            return abs(int(text)) < 2**63
-    except ValueError:
-        return False
-    return isinstance(value, str | int) and "\0" not in text
+def _read(kind: Any, value: Any) -> Any:
+    """The value as one of this kind that the database takes: a cursor comes from outside.  Raises ValueError."""
+    if isinstance(kind, sa.Integer):
+        if type(value) is int and abs(value) < 2**63:
+            return value
+        raise ValueError("not a number that can be kept")
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("not a text that can be kept")
+    value.encode()  # Half a surrogate pair cannot be sent.
+    if isinstance(kind, sa.Uuid):
+        return uuid.UUID(value)
+    if isinstance(kind, sa.DateTime):
+        moment = datetime.fromisoformat(value)
+        if abs(moment.utcoffset() or timedelta(0)) >= FARTHEST:
+            raise ValueError("not an offset that PostgreSQL reads")
+        return moment
+    return value

@@ -75,7 +75,6 @@ class Run(Tenant, Base):
         ),
         sa.Index("ix_run_list", "merchant_id", "created_at", "id"),
         sa.Index("ix_run_state", "merchant_id", "state", "id"),
-        sa.Index("ix_run_of", "merchant_id", "connection_id", "created_at", "id"),
         sa.Index("ix_run_ended", "merchant_id", "connection_id", "ended_at"),
         sa.Index("ix_run_connection", "merchant_id", "connection_id", "id"),
     )
@@ -98,7 +97,7 @@ class RunPage(Tenant, Base):
 
 
 class RunProblem(Tenant, Base):
-    """An item of a run that could not be taken in: which, and why.  `sample` is what came, without buyers' data."""
+    """An item of a run that could not be taken in: which, and why: `cause` for the merchant, `detail` for support."""
 
     __tablename__ = "run_problem"
 

@@ -20,6 +20,11 @@ def plain(text: str) -> str:
     return text.replace("\0", "").strip()[:LONGEST_SEARCH]
 
 
+def many(name: str, most: int) -> list[str]:
+    """The values of a repeated field of a form, to the letter but without NUL, and `most` at the most."""
+    return [each.replace("\0", "") for each in request.form.getlist(name)[:most]]
+
+
 def cursor() -> str | None:
     """Where the page begins."""
     return request.values.get("page") or None

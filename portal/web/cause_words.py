@@ -295,6 +295,22 @@ def unknown_audit_word(a: About) -> Words:
     )
 
 
+def many_gone(a: About) -> Words:
+    gone, live = int(a.arguments.get("gone", 0)), int(a.arguments.get("live", 0))
+    title = (
+        _("%(remote)s listed %(gone)d of %(live)d products no more.", remote=a.remote, gone=gone, live=live)
+        if live
+        else _("%(remote)s listed most of the products no more.", remote=a.remote)
+    )
+    return Words(
+        title=title,
+        why=_("That is more than we believe at once, so nothing was marked as gone and every link stays."),
+        todo=_("Look at %(remote)s. If they are really gone, sync once more: the second time counts.", remote=a.remote),
+        turn=Turn.YOURS_LATER,
+        actions=("sync", "open"),
+    )
+
+
 def unreadable_item(a: About) -> Words:
     number = int(a.arguments.get("number", 1))
     return Words(
@@ -373,6 +389,7 @@ WORDS: dict[str, Callable[[About], Words]] = {
     Cause.REFUSED: refused,
     "first_check_late": first_check_late,
     "unknown_audit_word": unknown_audit_word,
+    "many_gone": many_gone,
     "unreadable_item": unreadable_item,
     "stopped_by_hand": stopped_by_hand,
     "connection_is_off": turned_off,

@@ -14,7 +14,7 @@ from portal.contract.records import Verdict
 from portal.flows import connections, sync
 from portal.kit.errors import Refusal
 from portal.models import Connection
-from portal.web import connections_pages, first_check, key_check, options_form, settings_form, wizard_steps
+from portal.web import asked, connections_pages, first_check, key_check, options_form, settings_form, wizard_steps
 from portal.web.connections_pages import frame
 from portal.web.doors import Needs, by, find, needs
 from portal.web.forms import PortalForm
@@ -174,9 +174,14 @@ def sync_now(public_id: str) -> Response:
 def save_audits(public_id: str) -> Response:
     """Keep what the words of the remote's quality check mean."""
     connection = find(Connection, public_id)
-    pairs = zip(request.form.getlist("word"), request.form.getlist("verdict"), strict=False)
+    pairs = zip(asked.many("word", connections_pages.MOST_AUDIT_WORDS), request.form.getlist("verdict"), strict=False)
     known = {each.value for each in Verdict}
-    connections.save_audits(connection, {word: verdict for word, verdict in pairs if verdict in known}, by())
+    meant = {
+        word: verdict
+        for word, verdict in pairs
+        if verdict in known and len(word) <= connections_pages.LONGEST_AUDIT_WORD
+    }
+    connections.save_audits(connection, meant, by())
     say = _("The meanings were saved. The next sync judges by them.")
     return go("connections.detail", say, public_id=connection.id)
 

@@ -21,6 +21,8 @@ from portal.web.show import toast
 from portal.web.standing import Badge
 
 SHOWN_RUNS = 5
+# More and longer ones than any remote has.
+MOST_AUDIT_WORDS, LONGEST_AUDIT_WORD = 200, 100
 
 
 def frame(connection: Connection, step: str = "") -> dict[str, Any]:
@@ -167,7 +169,7 @@ def notices(connection: Connection) -> list[Explained]:
 def recent_runs(connection: Connection) -> Sequence[Run]:
     """The last runs, the newest first."""
     query = sa.select(Run).where(Run.merchant_id == whose(), Run.connection_id == connection.id)
-    return db.session.scalars(query.order_by(Run.created_at.desc(), Run.id.desc()).limit(SHOWN_RUNS)).all()
+    return db.session.scalars(query.order_by(Run.id.desc()).limit(SHOWN_RUNS)).all()
 
 
 def access(connection: Connection) -> list[tuple[str, Any]]:

@@ -55,7 +55,7 @@ def progress(connection: Connection) -> Progress:
         entries=entries,
         done=sum(each["state"] == "ok" for each in entries),
         run=run if run and (run.is_open or run.state is RunState.DONE) else None,
-        groups=_groups(one, connection) if run else [],
+        groups=_numbers(one, connection, run, moving=moving) if run else [],
         left=sync_pages.left(run, resumed=False) if run else "",
         trouble=trouble(connection),
         seconds=(SLOW if since and now() - since > LONG else QUICK) if moving else 0,
@@ -63,10 +63,18 @@ def progress(connection: Connection) -> Progress:
 
 
 def _last_run(connection: Connection) -> Run | None:
-    """The run that goes on, else the last one that ended well, else the last one."""
-    rank = sa.case((Run.state.in_(OPEN), 0), (Run.state == RunState.DONE, 1), else_=2)
-    query = sa.select(Run).where(Run.merchant_id == whose(), Run.connection_id == connection.id)
-    return db.session.scalars(query.order_by(rank, Run.id.desc()).limit(1)).one_or_none()
+    """The run that goes on, else the last one that ended well, else the last one.
+
+    One question each, so that each is answered from the end of an index, however many runs there are.
+    """
+    runs = sa.select(Run).where(Run.merchant_id == whose(), Run.connection_id == connection.id).limit(1)
+    # The states are written out, as they are in the index of open runs.
+    is_open = Run.state.in_([sa.literal_column(f"'{each.value}'") for each in OPEN])
+    ended = runs.where(Run.ended_at.is_not(None)).order_by(Run.ended_at.desc(), Run.id.desc())
+    for each in (runs.where(is_open).order_by(Run.id.desc()), ended.where(Run.state == RunState.DONE), ended):
+        if (found := db.session.scalars(each).one_or_none()) is not None:
+            return found
+    return None
 
 
 def _is_first(connection: Connection, run: Run | None) -> bool:
@@ -170,9 +178,21 @@ GROUPS = {
 }
 
 
-def _groups(one: Integration, connection: Connection) -> list[dict[str, Any]]:
+def _numbers(one: Integration, connection: Connection, run: Run, *, moving: bool) -> list[dict[str, Any]]:
+    """What the import brought.
+
+    A page that asks every few seconds shows what the run itself has counted; only one at rest counts the listings.
+    """
+    if run.is_open:
+        return [
+            {"value": run.kept, "label": _("taken in")},
+            {"value": run.refused, "label": _("not taken in"), "bad": run.refused > 0},
+        ]
+    return _groups(one, connection, run.groups if moving else linking.groups(connection.id))
+
+
+def _groups(one: Integration, connection: Connection, found: Mapping[str, int]) -> list[dict[str, Any]]:
     """The imported listings in the four groups that a merchant thinks in, each a link to the first of its states."""
-    found = linking.groups(connection.id)
     labels = {
         "match": _("match a SKU of yours"),
         "new": _("new SKUs that wait for you"),

@@ -5,6 +5,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from wtforms import Field
+from wtforms.fields.core import UnboundField
 
 from portal.kit.errors import Refusal
 from portal.web.refusals import sentence
@@ -22,10 +23,12 @@ class PortalForm(FlaskForm):
         """Strip every text; say errors in the language of the page."""
 
         def bind_field(self, form: Any, unbound_field: Any, options: dict[str, Any]) -> Field:
-            """Add the strip filter to every field that takes text."""
-            if not unbound_field.kwargs.pop("as_typed", False):
-                options = {**options, "filters": [*unbound_field.kwargs.pop("filters", ()), stripped]}
-            return unbound_field.bind(form=form, **options)
+            """Add the strip filter to every field that takes text, but for one that is declared `as_typed`."""
+            kwargs = dict(unbound_field.kwargs)  # The declaration serves every form of the class: it stays whole.
+            strips = () if kwargs.pop("as_typed", False) else (stripped,)
+            filters = [*kwargs.pop("filters", ()), *strips]
+            field = UnboundField(unbound_field.field_class, *unbound_field.args, name=unbound_field.name, **kwargs)
+            return field.bind(form=form, filters=filters, **options)
 
     def blame(self, why: Refusal | str) -> "PortalForm":
         """Say a refusal at the field that it belongs to, or over the form."""

@@ -281,9 +281,8 @@ def recent() -> Sequence[LinkBatch]:
 
 def still_to_do(batch: LinkBatch) -> int:
     """How many listings a running batch, or its undoing, has still to go through."""
-    marked = [Listing.merchant_id == whose(), Listing.batch_id == batch.id]
-    if batch.state in {"waiting", "running"}:
-        marked.append(batches.OPEN[batch.verb])
-    elif batch.state != "undoing":
+    if batch.state not in {"waiting", "running", "undoing"}:
         return 0
-    return db.session.scalar(sa.select(sa.func.count()).select_from(Listing).where(*marked)) or 0
+    marked = sa.and_(Listing.merchant_id == whose(), Listing.batch_id == batch.id)
+    left = marked if batch.state == "undoing" else batches.still_to_do(batch)
+    return db.session.scalar(sa.select(sa.func.count()).select_from(Listing).where(left)) or 0

@@ -20,7 +20,7 @@ def callback(integration: str) -> Response:
     one = integrations.all_integrations().get(integration)
     if one is None or one.grant is None:
         abort(404)
-    query = request.args.to_dict()
+    query = {key: value.replace("\0", "") for key, value in request.args.items()}
     try:
         attempt = grants.returned(one, query, signed_in().session_hash, request.base_url)
     except Refusal as why:

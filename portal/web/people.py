@@ -1,10 +1,12 @@
 """Signing in and out, and the language of the pages."""
 
+from urllib.parse import urlsplit
+
 from flask import Blueprint, current_app, g, request, session
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
-from wtforms.validators import DataRequired
+from wtforms.validators import DataRequired, InputRequired
 
 from portal.flows import people
 from portal.flows.house import house
@@ -29,7 +31,8 @@ class LoginForm(PortalForm):
     """Address and password."""
 
     email = StringField(validators=[DataRequired()])
-    password = PasswordField(validators=[DataRequired()])
+    # A password is what was typed, white space at its ends included.
+    password = PasswordField(validators=[InputRequired()], as_typed=True)
 
 
 @bp.route("/login", methods=["GET", "POST"])
@@ -63,9 +66,18 @@ def login() -> Response:
 
 def _on(wanted: str) -> Response:
     """To where the visitor wanted to go: a path of ours, never another host."""
-    if wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and "\n" not in wanted:
-        return current_app.redirect(wanted, 303)
-    return go("home.index")
+    return current_app.redirect(wanted, 303) if _is_path_of_ours(wanted) else go("home.index")
+
+
+def _is_path_of_ours(wanted: str) -> bool:
+    # Browsers drop white space and read a backslash as a slash, so "/\t/host" would be another host's address.
+    if any(each <= " " or each == "\\" for each in wanted):
+        return False
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:
+        return False
+    return wanted.startswith("/") and not wanted.startswith("//") and not parts.scheme and not parts.netloc
 
 
 def _demo_signins() -> list[dict[str, str]]:

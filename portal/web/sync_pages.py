@@ -65,8 +65,7 @@ class Refusals:
 def runs(view: str, channel: Channel | None, cursor: str | None) -> Slice[Run]:
     """One page of runs, the newest first."""
     query = sa.select(Run).where(*_conditions(view, channel))
-    keys = [Run.created_at, Run.id]
-    page = slice_of(db.session(), query, keys, cursor, lambda row: [row.Run.created_at, row.Run.id], descending=True)
+    page = slice_of(db.session(), query, [Run.id], cursor, lambda row: [row.Run.id], descending=True)
     return Slice([row.Run for row in page.rows], after=page.after, before=page.before)
 
 
@@ -76,7 +75,7 @@ def counts(channel: Channel | None) -> dict[str, Count]:
         view: count_of(
             db.session(),
             sa.select(Run).where(*_conditions(view, channel)),
-            along=[Run.created_at, Run.id] if view == "all" else (),
+            along=[Run.id] if view == "all" else (),
         )
         for view in VIEWS
     }

@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from portal import integrations
+from portal.contract.errors import RemoteError
 from portal.flows import connections, grants, slips
 from portal.flows.house import house
 from portal.kit.errors import Refusal
@@ -163,6 +164,9 @@ def sign_in(public_id: str) -> Response:
         address = grants.begin(connection, signed_in().session_hash, by())
     except Refusal as why:
         return go("wizard.settings", public_id=connection.id, say=sentence(why), kind="bad")
+    except RemoteError as why:  # What was typed and sealed opens no more: it has to be typed again first.
+        told = causes.explain(why.cause.value, "connection", {"detail": why.detail}, connection)
+        return go("wizard.settings", public_id=connection.id, say=told.title, kind="bad")
     return current_app.redirect(address, 303)
 
 

@@ -115,6 +115,7 @@ def cap_and_buffer(walk: Walk) -> None:
     visit.enter(visit.words.option("jd_com", "max_level"), "")
     expect(result).to_have_text(str(free - 10))
     visit.enter(visit.words.option("jd_com", "max_level"), "100")
+    expect(result).to_have_text("100")
     expect(page.locator("#max_level")).to_be_focused()
 
 

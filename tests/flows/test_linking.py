@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from portal.flows import batches, intake, linking
+from portal.flows import batches, connections, intake, linking, work
 from portal.flows.audit import By
 from portal.flows.batches import Choice
-from portal.kit.db import acting_for, db
+from portal.kit.db import acting_for, db, whose
 from portal.kit.errors import Refusal
 from portal.kit.text import near
 from portal.models import LinkBatch, Listing, Product
@@ -135,6 +135,56 @@ def test_a_reissued_listing_is_offered_the_link_of_the_one_that_is_gone() -> Non
     assert product_of(channel, "old") is None
     take_in(channel, [listing("new", "A"), listing("other", "B")])
     assert states(channel)["new"] == "linked"
+
+
+def test_a_replacement_seen_by_a_run_over_the_news_only_costs_the_old_one_nothing() -> None:
+    known = product("A")
+    channel = connection()
+    take_in(channel, [listing("old", "A")])
+    take_in(channel, [listing("new", "A")], complete=False)
+    assert product_of(channel, "old") == known.id, "whether the old one is gone, only a whole run knows"
+    take_in(channel, [listing("new", "A")])
+    assert states(channel) == {"new": "reissued"}
+
+
+def test_a_replacement_is_offered_the_product_of_the_old_one_also_under_another_sku() -> None:
+    other = product("Q")
+    channel = connection()
+    take_in(channel, [listing("old", "A")])
+    linking.link(row(channel, "old"), other, MEI)
+    take_in(channel, [listing("new", "A")])
+    assert states(channel) == {"new": "reissued"}
+    assert [each.id for each in linking.suggestions([row(channel, "new")])[row(channel, "new").id]] == [other.id]
+    batches.begin("confirm", Choice("reissued", channel.id), MEI)
+    assert (product_of(channel, "new"), product_of(channel, "old")) == (other.id, None)
+
+
+def test_turning_automatic_linking_on_links_what_waited_for_a_yes() -> None:
+    known = product("A")
+    channel = connection()
+    channel.options = {**channel.options, "auto_link": False}
+    db.session.commit()
+    take_in(channel, [listing("1", "A")])
+    channel.options = {**channel.options, "auto_link": True}
+    db.session.commit()
+    take_in(channel, [listing("1", "A")])
+    assert product_of(channel, "1") == known.id
+
+
+def test_a_bulk_decision_passes_over_what_changed_since_its_preview() -> None:
+    channel = connection()
+    take_in(channel, [listing(str(n), f"S-{n}") for n in range(600)])
+    batch = batches.begin("create", Choice("new", channel.id), MEI)
+    batch_id = batch.id
+    assert batch.state == "waiting", "so many are left to a worker"
+    changed = [listing("0", ""), listing("1", "S-2"), *(listing(str(n), f"S-{n}") for n in range(2, 599))]
+    take_in(channel, changed)
+    channel_id = channel.id
+    work.drain_all({"link_batch": batches.carry_out})
+    channel = connections.find(channel_id)
+    done = db.session.get_one(LinkBatch, (whose(), batch_id))
+    assert (done.state, done.listings) == ("done", 596)
+    assert Counter(states(channel).values()) == {"linked": 596, "empty": 1, "duplicate": 2}
 
 
 def test_a_listing_that_comes_back_keeps_its_link() -> None:

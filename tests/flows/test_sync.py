@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from portal.contract.definition import Resource
 from portal.flows import connections, linking, sync
 from portal.kit.db import acting_for, db
+from portal.kit.errors import Refusal
 from portal.models import Connection, ConnectionState, Listing, Notice, Run, RunPage, RunState, Work, WorkStatus
 from tests.cast import Cast
 from tests.flows.jd import MEI, jd_com, point_at, work_off
@@ -143,3 +144,31 @@ def test_a_stopped_run_keeps_what_it_has_and_goes_on_from_there(sandbox: Running
     work_off()
     assert the_run().state is RunState.DONE
     assert linking.groups(the_run().connection_id) == the_run().groups
+
+
+def test_an_empty_shop_is_believed_only_when_it_says_so_twice(sandbox: Running) -> None:
+    channel = jd_com(sandbox)
+    connections.turn_on(channel, MEI)
+    work_off()
+    kept = db.session.scalar(sa.select(sa.func.count()).select_from(Listing))
+    sandbox.control("catalogue", integration="jd_com", account="northwick", size=1)
+    for missing in (0, kept):
+        sync.ask(fresh(channel), Resource.PRODUCTS, MEI)
+        work_off()
+        run = the_run()
+        assert run.state is RunState.DONE
+        assert abs(run.missing - missing) <= 1
+        told = db.session.scalars(sa.select(Notice.cause).where(Notice.cleared_at.is_(None), Notice.subject == "run"))
+        assert told.all() == ([] if missing else ["many_gone"])
+
+
+def test_trying_again_beside_an_open_run_is_refused_in_words(sandbox: Running) -> None:
+    channel = jd_com(sandbox)
+    connections.turn_on(channel, MEI)
+    work_off()
+    old = sync.ask(fresh(channel), Resource.PRODUCTS, MEI)
+    old_id = old.id
+    sync.stop(old, MEI)
+    sync.ask(fresh(channel), Resource.PRODUCTS, MEI)
+    with pytest.raises(Refusal, match="another_run_is_open"):
+        sync.retry(db.session.get_one(Run, (fresh(channel).merchant_id, old_id)), MEI)

@@ -116,6 +116,24 @@ def test_a_failure_is_tried_five_times_and_then_dead_with_its_cause() -> None:
     assert rows()[0].status is WorkStatus.DONE
 
 
+def test_of_dead_rows_of_one_key_one_is_replayed_and_none_beside_an_open_one() -> None:
+    for key, dead in (("twice", True), ("twice", True), ("again", True), ("again", False)):
+        add(key)
+        if dead:
+            work.drain(LANE, {"effect": lambda claimed: Dead("no")})
+    assert work.replay_dead() == 1
+    assert sorted(each.natural_key for each in rows() if each.status is WorkStatus.OPEN) == ["again", "twice"]
+    db.session.rollback()
+    assert work.replay_dead() == 0
+
+
+@pytest.mark.parametrize(("said", "least", "most"), [(0.0, 0.4, 5), (31536000000.0, 3000, 3700)])
+def test_a_remote_that_says_now_or_next_century_is_not_taken_at_its_word(said: float, least: int, most: int) -> None:
+    outcome = work.after_failure(1, "busy", said)
+    assert isinstance(outcome, Again)
+    assert least < outcome.seconds < most
+
+
 def test_the_remote_says_when_to_come_again() -> None:
     add()
 

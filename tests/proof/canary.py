@@ -11,7 +11,6 @@ import secrets as randomness
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import redis
@@ -76,6 +75,7 @@ class Life:
             **{name: stack.env[name] for name in ("PORTAL_SECRET_KEY", "PORTAL_SEALING_KEYS")},
         }
         self._channels: dict[str, uuid.UUID] = {}
+        self._answers: list[tuple[str, httpx.Response]] = []
 
     def lived(self, *, short: bool) -> None:
         """Everything, in order; the short life ends after the first import."""
@@ -141,7 +141,7 @@ class Life:
             sent = {**typed, "csrf_token": token, "api_key": "k", "app_id": "1"}
             sent |= {key: self._plant(f"{key} in {what}") for key in ("api_secret", "access_token")}
             answer = self.browser.post(page, data=sent)
-            self.answers.append((what, answer))
+            self._answers.append((what, answer))
         with self._stack.app.app_context(), acting_for(self._cast.lantern):
             account = self._stack.sandbox.account("jd_com", "canary")
             made = connections.find(self._channels["jd_com"])
@@ -196,15 +196,10 @@ class Life:
         back = httpx.post(address.copy_with(query=None), data={**address.params, **typed}, trust_env=False)
         home = httpx.URL(back.headers["location"])
         self.planted |= {f"{name} of the consent": home.params[name] for name in ("code", "state")}
-        self.answers.append(("the callback", self.browser.get(home)))
-        self.answers.append(("the page after it", self.browser.get(page)))
+        self._answers.append(("the callback", self.browser.get(home)))
+        self._answers.append(("the page after it", self.browser.get(page)))
         token = parts.csrf(self.browser, page)
-        self.answers.append(("adopting", self.browser.post(f"{page}/next", data={"csrf_token": token})))
-
-    @property
-    def answers(self) -> list[tuple[str, httpx.Response]]:
-        """What the web answered to forms."""
-        return self.__dict__.setdefault("_answers", [])
+        self._answers.append(("adopting", self.browser.post(f"{page}/next", data={"csrf_token": token})))
 
     def pages(self) -> Iterator[tuple[str, bytes]]:
         """Every page that can be opened, as page and as JSON, with its headers."""
@@ -223,9 +218,9 @@ class Life:
                 for accept in ("text/html", "application/json"):
                     answer = self.browser.get(address, headers={"Accept": accept})
                     yield f"{accept} {address}", answer.content + repr(answer.headers).encode()
-        for what, answer in self.answers:
+        for what, answer in self._answers:
             location = answer.headers.get("location", "")
-            yield what, answer.content + urlsplit(location).query.encode()
+            yield what, answer.content + httpx.URL(location).query
 
     def _any(self, table: str) -> bool:
         return bool(self._stack.rows(f"select 1 from {table} limit 1"))
@@ -296,7 +291,8 @@ def _in_redis(bells: redis.Redis) -> Iterator[tuple[str, bytes]]:
         "stream": bells.xrange,
     }
     for key in bells.scan_iter():
-        kind = bells.type(key).decode()
+        found = bells.type(key)
+        kind = found if isinstance(found, str) else found.decode()
         yield f"{kind} {key!r} of Redis", key + repr(read[kind](key)).encode()
 
 

@@ -44,7 +44,7 @@ def main() -> int:
     ask.add_argument("--seconds", type=float, default=SECONDS, help="how long one call may take")
     given = ask.answered()
     found = Figure("matrix")
-    lines.open_client = partial(lines.open_client, seconds=given.seconds)  # type: ignore[assignment]
+    lines.open_client = partial(lines.open_client, seconds=given.seconds)
     verbs = {**VERBS, "sync": _skipping} if given.control else VERBS
     settings = {"PORTAL_PACES": "jd_com=2000 jd_id=2000", "PORTAL_LOG_LEVEL": "critical"}
     with Stack(workers=0, relay=False, durable=False, settings=settings) as stack, stack.app.app_context():

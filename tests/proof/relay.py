@@ -33,7 +33,7 @@ def main() -> None:
     ask = argparse.ArgumentParser()
     ask.add_argument("--dies", type=float, default=0, help="how likely it dies after a bell")
     MortalQueue.chance = ask.parse_args().dies
-    relay.rq.Queue = MortalQueue  # type: ignore[misc]
+    rq.Queue = MortalQueue  # type: ignore[misc]
     relay.main()
 
 

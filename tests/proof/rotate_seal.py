@@ -18,7 +18,7 @@ from portal.flows.house import house
 from portal.kit import sealing
 from portal.kit.db import acting_for, db
 from portal.kit.sealing import Keyring, NotOurs
-from portal.models import Connection
+from portal.models import Connection, Secret
 from tests import goods
 from tests.proof import figure, parts
 from tests.proof.figure import Figure, say
@@ -124,7 +124,7 @@ def _opened(stack: Stack, at: Lying, sealed: bytes) -> str | None:
         stack.rows("update secret set sealed = %s where id = %s", sealed, at.row)
     try:
         with acting_for(at.merchant):
-            row = db.session.get_one(secrets.Secret, (at.merchant, at.row))
+            row = db.session.get_one(Secret, (at.merchant, at.row))
             return house().keyring.open(row.sealed, secrets.place(at.connection, row.field, row.id))
     except NotOurs:
         return None

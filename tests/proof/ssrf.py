@@ -289,7 +289,7 @@ def _nothing_leaves() -> Iterator[list[str]]:
             raise ConnectionRefusedError(host)
         REAL_CONNECT(self, address)
 
-    socket.socket.connect = connect  # type: ignore[method-assign]
+    socket.socket.connect = connect  # type: ignore[assignment, method-assign]
     try:
         yield left
     finally:

@@ -24,7 +24,7 @@ from portal.flows.batches import Choice
 from portal.kit.db import Base, Tenant, acting_for, db, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
-from portal.models import GrantAttempt, Listing, Logo, Run, RunPage, RunProblem
+from portal.models import GrantAttempt, LinkBatch, Listing, Logo, Run, RunPage, RunProblem
 from tests import cast as people
 from tests import goods
 from tests.cast import Cast
@@ -226,7 +226,7 @@ class Rival:
             ("unlink", lambda: linking.unlink(Listing(id=theirs[0]), LINTAS)),
             ("leave_out", lambda: linking.leave_out(Listing(id=theirs[0]), LINTAS)),
             ("stop", lambda: sync.stop(Run(id=self._ids_of("run")[0]), LINTAS)),
-            ("undo", lambda: batches.undo(batches.LinkBatch(id=self._ids_of("link_batch")[0]), LINTAS)),
+            ("undo", lambda: batches.undo(LinkBatch(id=self._ids_of("link_batch")[0]), LINTAS)),
         ]
         for name, call in calls:
             self._calls += 1

@@ -6,21 +6,26 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.flows import sync, work
+from portal.contract.definition import Resource
+from portal.flows import connections, sync, work
 from portal.flows.audit import LINTAS
 from portal.flows.work import Claim
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db
-from portal.models import Connection, ConnectionState, Run, RunState, Work, WorkStatus
+from portal.models import Connection, ConnectionState, Listing, Run, RunState, Work, WorkStatus
 from tests.cast import Cast
+from tests.flows.jd import jd_com, point_at, work_off
 from tests.goods import connection
+from tests.sandbox_server import Running, sandbox, sandbox_process
 from workers.jobs import VERBS
 
+__all__ = ["sandbox", "sandbox_process"]
 LANE = "lane-1"
 
 
@@ -116,7 +121,7 @@ def test_a_run_whose_work_died_of_a_fault_of_ours_goes_on_when_it_is_asked_for_a
     channel.state = ConnectionState.ACTIVE
     db.session.commit()
     key = channel.merchant_id, channel.id
-    run_id = sync.ask(channel, sync.Resource.PRODUCTS, LINTAS).id
+    run_id = sync.ask(channel, Resource.PRODUCTS, LINTAS).id
 
     def crash(claimed: Claim) -> None:
         raise ZeroDivisionError
@@ -125,7 +130,7 @@ def test_a_run_whose_work_died_of_a_fault_of_ours_goes_on_when_it_is_asked_for_a
         again()
         work.drain_all({**VERBS, "sync": crash})
     assert row().status is WorkStatus.DEAD
-    assert sync.ask(db.session.get_one(Connection, key), sync.Resource.PRODUCTS, LINTAS).id == run_id
+    assert sync.ask(db.session.get_one(Connection, key), Resource.PRODUCTS, LINTAS).id == run_id
     db.session.rollback()
     open_rows = db.session.scalars(sa.select(Work).where(Work.status == WorkStatus.OPEN)).all()
     assert [each.body for each in open_rows] == [{"run": str(run_id)}]
@@ -136,12 +141,34 @@ def test_pressing_the_button_does_not_shorten_the_patience_of_a_run(lantern: Fla
     channel = connection()
     channel.state = ConnectionState.ACTIVE
     db.session.commit()
-    sync.ask(channel, sync.Resource.PRODUCTS, LINTAS)
+    sync.ask(channel, Resource.PRODUCTS, LINTAS)
     later = now() + timedelta(hours=1)
     db.session.execute(sa.update(Work).values(not_before=later))
     db.session.commit()
-    sync.ask(channel, sync.Resource.PRODUCTS, LINTAS)
+    sync.ask(channel, Resource.PRODUCTS, LINTAS)
     assert row().not_before == later
+
+
+def test_a_worker_that_dies_behind_the_last_page_does_not_make_the_run_begin_anew(
+    lantern: Flask, sandbox: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = lantern.extensions["lintas"]
+    point_at(lantern, sandbox.url)
+    connections.turn_on(jd_com(sandbox), LINTAS)
+    end, ends = sync._end, []
+
+    def die_first(*given: Any) -> work.Outcome:
+        ends.append(given)
+        if len(ends) == 1:
+            raise InterruptedError("killed behind the last page")
+        return end(*given)
+
+    monkeypatch.setattr(sync, "_end", die_first)
+    work_off()
+    lantern.extensions["lintas"] = before
+    run = db.session.scalars(sa.select(Run)).one()
+    assert (len(ends), run.state) == (2, RunState.DONE)
+    assert run.seen == run.total == db.session.scalar(sa.select(sa.func.count()).select_from(Listing))
 
 
 def test_no_thread_is_left_behind(lantern: Flask) -> None:

@@ -20,7 +20,7 @@ SHORT: dict[str, tuple[str, str]] = {
     "logo": ("", "--n 80"),
     "matrix": ("", "--only once"),
     "redisgone": ("", ""),
-    "resume": ("--kills 10", "--kills 5 --items 2000"),
+    "resume": ("--kills 10", "--kills 4 --items 2000"),
     "rotate_seal": ("", ""),
     "ssrf": ("", ""),
     "tenantrows": ("", ""),

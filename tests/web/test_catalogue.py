@@ -165,6 +165,11 @@ def test_a_cursor_that_is_not_ours_counts_as_none(cast: Cast, url: str) -> None:
         assert answer.text.count('role="row"') == first.count('role="row"') or forged[1:] == ["x"]
 
 
+def test_a_cursor_of_brackets_counts_as_none(cast: Cast) -> None:
+    cursor = base64.urlsafe_b64encode(b"[" * 2900).decode().rstrip("=")
+    assert Browser(cast, cast.mei).get(f"/products?page={cursor}").status_code == 200
+
+
 @pytest.mark.parametrize("page", ["/products/{}", "/listings/{}", "/listings/{}/unlink"])
 def test_things_of_another_merchant_answer_like_things_that_do_not_exist(cast: Cast, page: str) -> None:
     with rival(cast):

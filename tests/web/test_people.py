@@ -1,5 +1,9 @@
 """Signing in and out."""
 
+import pytest
+
+from portal.flows import people
+from portal.models import Role
 from tests.cast import PASSWORD, Cast, csrf
 
 
@@ -28,9 +32,24 @@ def test_a_wrong_password_and_an_unknown_address_answer_the_same(cast: Cast) -> 
     assert "do not belong together" in texts[0]
 
 
+OF_OTHERS = (
+    "//evil.example",
+    "https://evil.example/",
+    "/\\evil",
+    "/\t/evil.example",
+    "/\r/evil.example",
+    "\t//evil.example",
+    "/ /evil.example",
+    "/a\\evil",
+    "///evil.example",
+    "//[evil",
+    "",
+)
+
+
 def test_the_way_back_leads_only_to_our_own_pages(cast: Cast) -> None:
     ours = [("/stores", "/stores")]
-    others = [(each, "/") for each in ("//evil.example", "https://evil.example/", "/\\evil")]
+    others = [(each, "/") for each in OF_OTHERS]
     for wanted, landed in ours + others:
         client = cast.client_of(None)
         token = csrf(client, "/login")
@@ -41,6 +60,25 @@ def test_the_way_back_leads_only_to_our_own_pages(cast: Cast) -> None:
         )
         assert answer.status_code == 303
         assert answer.location == landed
+
+
+@pytest.mark.parametrize("wanted", OF_OTHERS)
+def test_choosing_a_language_leads_only_to_our_own_pages(cast: Cast, wanted: str) -> None:
+    client = cast.client_of(cast.mei)
+    token = csrf(client, "/stores/new")
+    answer = client.post("/language", data={"locale": "en", "next": wanted, "csrf_token": token})
+    assert (answer.status_code, answer.location) == (303, "/")
+
+
+def test_a_password_is_what_was_typed_white_space_included(cast: Cast) -> None:
+    password = "  two spaces on each side  "
+    with cast.app.app_context():
+        ann = people.create_user("ann@example.com", "Ann", password)
+        people.join(cast.lantern, ann, Role.VIEWER)
+    for typed, status in ((password.strip(), 422), (password, 303)):
+        client = cast.client_of(None)
+        form = {"email": " ann@example.com ", "password": typed, "csrf_token": csrf(client, "/login")}
+        assert client.post("/login", data=form).status_code == status
 
 
 def test_a_form_without_its_token_or_from_another_site_is_refused(cast: Cast) -> None:
