@@ -137,6 +137,8 @@ def connect_jd_com(visit: Visit, album: Album) -> None:
 def look_around(visit: Visit, album: Album) -> None:
     """What a merchant sees who has both channels."""
     known = screens.addresses(visit)
+    # The second catalogue, each listing beside the product that the first one brought.
+    known["links_linked"] += f"&connection={known['jd_com'].rpartition('/')[2]}"
     for name, key in {
         "home": "home",
         "stores": "stores",

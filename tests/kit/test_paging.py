@@ -31,7 +31,14 @@ def rows_at(app: Flask, kind: Any, values: str, cursor: object) -> list[Any]:
 
 @pytest.mark.parametrize(
     "moment",
-    ["2024-W01-1", "2024-01-01T00:00:00+20:00", "2024-01-01T00:00:00-16:00", "20240101", "2024-01-01T00:00", "0001-01-01"],
+    [
+        "2024-W01-1",
+        "2024-01-01T00:00:00+20:00",
+        "2024-01-01T00:00:00-16:00",
+        "20240101",
+        "2024-01-01T00:00",
+        "0001-01-01",
+    ],
 )
 def test_a_moment_is_read_as_a_moment_or_not_at_all(app: Flask, moment: str) -> None:
     values = "('2023-01-01 00:00+00'::timestamptz), ('2030-01-01 00:00+00')"
