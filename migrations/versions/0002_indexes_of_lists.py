@@ -14,7 +14,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_listing_state",
         "listing",
-        ["merchant_id", "connection_id", "link_state", "id"],
+        ["merchant_id", "link_state", "connection_id", "id"],
         postgresql_include=["missing_since"],
     )
     op.create_index(

@@ -1,7 +1,6 @@
 """What is right and wrong with an installation, each fault with what to do."""
 
 import ipaddress
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -11,12 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal import migrate
-from portal.flows import pulse, secrets
+from portal.flows import people, pulse, secrets
 from portal.flows.house import house
 from portal.kit.clock import now
 from portal.kit.db import Base, acting_for, db
 from portal.kit.sealing import NotOurs
-from portal.models import Membership, Secret, User
+from portal.models import Secret
 
 MIGHTY = sa.text("select rolsuper or rolbypassrls from pg_roles where rolname = current_user")
 OWNED = sa.text("select count(*) from pg_class where relkind = 'r' and pg_get_userbyid(relowner) = current_user")
@@ -166,7 +165,7 @@ def _of_clocks(whose: str, apart: float) -> Finding:
 def _secrets() -> Iterator[Finding]:
     """Whether the sealing keys open every stored secret.  Counts them; shows none."""
     opened = old = lost = 0
-    for merchant_id in _merchants():
+    for merchant_id in people.merchants():
         with acting_for(merchant_id):
             for row in db.session.scalars(sa.select(Secret).where(Secret.merchant_id == merchant_id)):
                 try:
@@ -185,15 +184,6 @@ def _secrets() -> Iterator[Finding]:
     else:
         older = f", {old} of them with an older key" if old else ""
         yield _well(f"PORTAL_SEALING_KEYS opens every stored secret ({opened}{older}).")
-
-
-def _merchants() -> set[uuid.UUID]:
-    """Every merchant that has people: no role may list merchants, but each person sees his or her own."""
-    found: set[uuid.UUID] = set()
-    for person in list(db.session.scalars(sa.select(User.id))):
-        with acting_for(None, person):
-            found.update(db.session.scalars(sa.select(Membership.merchant_id).where(Membership.user_id == person)))
-    return found
 
 
 # --- Redis and the processes ------------------------------------------------------------------------------------------

@@ -75,9 +75,9 @@ def returned(one: Integration, query: Mapping[str, str], session_hash: bytes, ad
         return _brought_nothing(attempt, Refused(Cause.WRONG_CALLBACK, address.partition("?")[0]))
     if query.get("error") or not query.get("code"):
         return _brought_nothing(attempt, one.grant.refused(query))
-    who = lines.account(connection)
     db.session.commit()  # The state is used from here on, whatever the remote answers.
     try:
+        who = lines.account(connection)
         with lines.open_client(connection, with_account=who, seconds=lines.IN_A_REQUEST) as client:
             tokens = one.grant.take(client, query["code"], redirect_uri)
         new = lines.with_tokens(who, tokens)

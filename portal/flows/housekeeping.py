@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from portal.flows import people
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db
 from portal.models import GrantAttempt, Notice, Run, RunPage, RunProblem, Work, WorkStatus
@@ -45,10 +46,14 @@ def _forget_runs(merchant_id: uuid.UUID) -> None:
     )
 
 
-def _merchants() -> list[uuid.UUID]:
-    # The relay's role sees every merchant's work and nothing else, so whoever has finished work is found through it.
+def _merchants() -> set[uuid.UUID]:
+    # Whoever has finished work is found through the relay's role, which sees every merchant's work and nothing else; a
+    # merchant for whom nothing has been done for long is found through its people.
     with db.engine.begin() as wire:
         wire.execute(sa.text("set local role lintas_relay"))
-        return list(
-            wire.execute(sa.select(Work.merchant_id).distinct().where(Work.status == WorkStatus.DONE)).scalars()
+        busy = (
+            wire.execute(sa.select(Work.merchant_id).distinct().where(Work.status == WorkStatus.DONE)).scalars().all()
         )
+    found = people.merchants()
+    db.session.rollback()
+    return found.union(busy)

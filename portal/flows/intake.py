@@ -16,7 +16,7 @@ from portal.kit.clock import now
 from portal.kit.db import array, db
 from portal.kit.ids import new_id
 from portal.kit.text import near
-from portal.models import Connection, LinkState, Listing
+from portal.models import Connection, LinkState
 
 LARGEST_QUANTITY = 2**31 - 1
 LARGEST_PRICE = 10**15
@@ -83,13 +83,22 @@ def _judge_alone(connection: Connection, fresh: Sequence[dict[str, Any]]) -> set
     return company
 
 
+# Looked up one by one on purpose, here and below, each by what only the right index has (`offset 0` keeps the planner
+# from joining or moving a condition inwards): while a first import fills the table there are no statistics yet, and
+# without them the planner takes a connection for a few rows and reads all of it.
+NEARS_IN_USE = sa.text(
+    """
+    select distinct near from unnest(cast(:nears as text[])) as wanted(near)
+    cross join lateral (
+        select connection_id from listing where merchant_id = :merchant and sku_near = wanted.near offset 0) l
+    where l.connection_id = :connection
+    """
+)
+
+
 def _nears_in_use(connection: Connection, nears: Sequence[str]) -> set[str]:
-    query = sa.select(Listing.sku_near).where(
-        Listing.merchant_id == connection.merchant_id,
-        Listing.connection_id == connection.id,
-        Listing.sku_near == sa.any_(sa.cast([each for each in nears if each], sa.ARRAY(sa.Text()))),
-    )
-    return set(db.session.scalars(query))
+    values = {"merchant": connection.merchant_id, "connection": connection.id, "nears": array(filter(None, nears))}
+    return set(db.session.scalars(NEARS_IN_USE, values))
 
 
 def check_storable(record: RemoteListing) -> None:
@@ -158,15 +167,19 @@ def _row(record: RemoteListing, digest: bytes, passed: bool) -> dict[str, Any]:
     }
 
 
+KNOWN = sa.text(
+    """
+    select l.* from unnest(cast(:ids as text[])) as wanted(remote_id)
+    cross join lateral (
+        select remote_id, digest, sku_near, missing_since, remote_updated_at from listing
+        where merchant_id = :merchant and connection_id = :connection and remote_id = wanted.remote_id offset 0) l
+    """
+)
+
+
 def _known(connection: Connection, remote_ids: Sequence[str]) -> dict[str, Any]:
-    query = sa.select(
-        Listing.remote_id, Listing.digest, Listing.sku_near, Listing.missing_since, Listing.remote_updated_at
-    ).where(
-        Listing.merchant_id == connection.merchant_id,
-        Listing.connection_id == connection.id,
-        Listing.remote_id == sa.any_(sa.cast(remote_ids, sa.ARRAY(sa.Text()))),
-    )
-    return {row.remote_id: row for row in db.session.execute(query)}
+    values = {"merchant": connection.merchant_id, "connection": connection.id, "ids": array(remote_ids)}
+    return {row.remote_id: row for row in db.session.execute(KNOWN, values)}
 
 
 def _is_news(record: RemoteListing, digest: bytes, known: Any) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from portal.flows import audit
 from portal.flows.audit import By
 from portal.kit.clock import now
-from portal.kit.db import db, whose
+from portal.kit.db import array, db, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
 from portal.kit.text import near
@@ -19,7 +19,8 @@ from portal.models.sync import OPEN
 # One row of the decision table per WHEN, from the strongest to the weakest.  What a person decided stays; a link that
 # exists is asked about, never dropped, when its SKU text changes; two live listings of one connection with the same SKU
 # are linked only on purpose.  `final` is true at the end of a run: until then a known listing may still turn out to be
-# gone at the remote, and its link must not fall to a twin that merely replaces it.
+# gone at the remote, and its link must not fall to a twin that merely replaces it.  Why each near twin is looked up by
+# itself is said in `intake`.
 SETTLE = sa.text(
     """
     with touched as (
@@ -29,18 +30,22 @@ SETTLE = sa.text(
                 over (partition by l.connection_id, l.sku) as twins,
             bool_or(l.missing_since is not null and l.product_id is not null)
                 over (partition by l.connection_id, l.sku) as widowed
-        from listing l
-        where l.merchant_id = :merchant and (cast(:connection as uuid) is null or l.connection_id = :connection)
-            and (l.sku_near = any(cast(:nears as text[])))
+        from unnest(cast(:nears as text[])) as wanted(near)
+        cross join lateral (
+            select * from listing where merchant_id = :merchant and sku_near = wanted.near offset 0) l
+        where cast(:connection as uuid) is null or l.connection_id = :connection
         union all
         select l.id, l.connection_id, l.sku, l.sku_near, l.passed, l.missing_since, l.link_state, l.product_id,
             l.link_how, l.linked_sku, 1, false
-        from listing l
-        where l.merchant_id = :merchant and l.connection_id = :connection and l.sku_near = ''
-            and l.remote_id = any(cast(:emptied as text[]))
+        from unnest(cast(:emptied as text[])) as wanted(remote_id)
+        cross join lateral (
+            select * from listing
+            where merchant_id = :merchant and connection_id = :connection and remote_id = wanted.remote_id
+                and sku_near = '' offset 0) l
     ), alike as (
-        select sku_near, count(*) as number from product
-        where merchant_id = :merchant and sku_near = any(cast(:nears as text[])) group by sku_near
+        select near as sku_near, here.number from unnest(cast(:nears as text[])) as wanted(near)
+        cross join lateral (
+            select count(*) as number from product where merchant_id = :merchant and sku_near = wanted.near) here
     ), decided as (
         select t.*, p.id as exact, case
             when t.link_state = 'left_out' then 'left_out'
@@ -57,7 +62,9 @@ SETTLE = sa.text(
             else 'new' end as state
         from touched t
         join connection c on c.merchant_id = :merchant and c.id = t.connection_id
-        left join product p on p.merchant_id = :merchant and p.sku = t.sku and t.sku_near <> ''
+        left join lateral (
+            select id from product
+            where merchant_id = :merchant and sku = t.sku and t.sku_near <> '' offset 0) p on true
         left join alike a on a.sku_near = t.sku_near
         where t.missing_since is null
     )
@@ -93,21 +100,27 @@ def settle(
         {
             "merchant": whose(),
             "connection": connection.id if connection else None,
-            "nears": list(nears),
-            "emptied": list(emptied),
+            "nears": array(set(nears)),
+            "emptied": array(set(emptied)),
             "final": final,
             "moment": now(),
         },
     )
 
 
+ALIKE = sa.text(
+    """
+    select p.sku_near, p.sku, p.id from unnest(cast(:nears as text[])) as wanted(near)
+    cross join lateral (
+        select sku_near, sku, id from product where merchant_id = :merchant and sku_near = wanted.near offset 0) p
+    """
+)
+
+
 def products_like(nears: Sequence[str]) -> dict[str, dict[str, uuid.UUID]]:
     """By near twin, the products that share it: their SKU and id."""
-    query = sa.select(Product.sku_near, Product.sku, Product.id).where(
-        Product.merchant_id == whose(), Product.sku_near == sa.any_(sa.cast(nears, sa.ARRAY(sa.Text())))
-    )
     found: dict[str, dict[str, uuid.UUID]] = {}
-    for sku_near, sku, product_id in db.session.execute(query):
+    for sku_near, sku, product_id in db.session.execute(ALIKE, {"merchant": whose(), "nears": array(set(nears))}):
         found.setdefault(sku_near, {})[sku] = product_id
     return found
 

@@ -46,7 +46,7 @@ def read(connection: Connection) -> dict[str, str]:
 
 
 def readable(connection: Connection) -> dict[str, str]:
-    """What `read` gives, without the values that no key opens: one of a key that was lost reads as if it was never saved.
+    """What `read` gives, without the values that no key opens: what a lost key sealed reads as if it was never saved.
 
     The same holds: only for the moment of a call.
     """

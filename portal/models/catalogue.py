@@ -108,13 +108,15 @@ class Listing(Tenant, Base):
         ),
         sa.CheckConstraint("(product_id is null) = (link_how is null)", name="a_link_knows_how_it_came_about"),
         sa.CheckConstraint("(price_minor is null) or (currency <> '')", name="a_price_has_a_currency"),
+        # Only the index of the remote ids begins with a connection: while a first import fills the table there are no
+        # statistics, and the planner would take any other as well and read the whole connection for each listing.
         sa.Index("ix_listing_near", "merchant_id", "sku_near", "connection_id"),
         sa.Index("ix_listing_sku", "merchant_id", "sku"),
         sa.Index(
             "ix_listing_state",
             "merchant_id",
-            "connection_id",
             "link_state",
+            "connection_id",
             "id",
             postgresql_include=["missing_since"],
         ),

@@ -46,7 +46,7 @@ class Progress:
 def progress(connection: Connection) -> Progress:
     """How far the connection has come."""
     one = integrations.get(connection.integration)
-    run = _last_run(connection)
+    run = last_run(connection)
     checking = connection.state is ConnectionState.ACTIVATING
     moving = checking or (run is not None and run.is_open)
     entries = _checklist(one, connection, run) if _is_first(connection, run) else []
@@ -62,7 +62,7 @@ def progress(connection: Connection) -> Progress:
     )
 
 
-def _last_run(connection: Connection) -> Run | None:
+def last_run(connection: Connection) -> Run | None:
     """The run that goes on, else the last one that ended well, else the last one.
 
     One question each, so that each is answered from the end of an index, however many runs there are.

@@ -99,7 +99,7 @@ def listing_counts(store_ids: list[uuid.UUID]) -> dict[uuid.UUID, tuple[Count, C
     Each connection is counted to a cap, so that a list over large catalogues stays quick.
     """
     linked = _counted(Listing.link_state.in_(LINKED), "linked")
-    live = _counted(sa.true(), "live")
+    live = _counted(Listing.link_state.in_(list(LinkState)), "live")  # All of them; named, the index of states serves.
     query = (
         sa.select(Connection.store_id, linked.c.number, live.c.number)
         .select_from(Connection)

@@ -10,10 +10,13 @@ import sqlalchemy as sa
 import time_machine
 
 from portal.flows import secrets
+from portal.flows.house import House
 from portal.kit.clock import now
 from portal.kit.db import db
+from portal.kit.sealing import Keyring
 from portal.models import Connection, ConnectionState, GrantAttempt, Notice, Run, RunState, Secret
 from tests.cast import Cast
+from tests.command import another_key
 from tests.sandbox_server import Running
 from tests.web.sandboxed import CALLBACK, Shopkeeper, at_home, text_of
 from tests.web.shelf import lantern
@@ -101,6 +104,31 @@ def test_a_seller_who_declines_can_try_again(cast: Cast, linked: Running) -> Non
     assert "Sign in again and allow the access there." in page
     mei.come_back(mei.consent())
     assert "JD.ID has given access" in mei.page("login").text, "the old refusal is history"
+
+
+def test_a_return_with_what_the_database_cannot_keep_is_a_refusal_like_any_other(cast: Cast, linked: Running) -> None:
+    mei = Shopkeeper(cast, cast.mei, linked)
+    mei.prepare_jd_id()
+    state = parse_qs(urlsplit(mei.send("login").location).query)["state"][0]
+    told = f"state={state}&error=access%00_denied&error_description=no%00thing&%00=%00"
+    assert mei.get(f"/oauth/jd_id/callback?{told}").location == mei.here("login")
+    assert "was declined or not finished" in text_of(mei.page("login"))
+    assert mei.get("/oauth/jd_id/callback?state=%00&code=%00").status_code == 303
+
+
+def test_a_sign_in_after_the_sealing_key_was_lost_asks_for_the_keys_again(cast: Cast, linked: Running) -> None:
+    mei = Shopkeeper(cast, cast.mei, linked)
+    mei.prepare_jd_id()
+    mei.come_back(mei.consent())
+    mei.send("login/next")
+    house = cast.app.extensions["lintas"]
+    cast.app.extensions["lintas"] = House(house.settings, Keyring([another_key()]), house.redis)
+    assert mei.send("login").location == mei.here("settings")
+    assert "did not accept this API Key and Secret" in mei.page("settings").text
+    assert mei.send("settings", mei.jd_id_keys()).status_code == 303
+    assert mei.come_back(mei.consent()).location == mei.here("login")
+    mei.send("login/next")
+    assert tokens(mei).keys() == {"token.access", "token.refresh"}
 
 
 def test_a_state_is_good_once_in_the_session_that_made_it_for_ten_minutes(cast: Cast, linked: Running) -> None:
