@@ -33,6 +33,7 @@ LEADER = 4_711_202
 EVERY: dict[Callable[[], None], timedelta] = {
     people.forget_old_sessions: timedelta(minutes=10),
     housekeeping.forget_done_work: timedelta(hours=1),
+    housekeeping.look_again: timedelta(seconds=15),
 }
 
 say = log.logger(__name__)

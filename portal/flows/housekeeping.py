@@ -1,4 +1,4 @@
-"""What is forgotten after a while."""
+"""What is forgotten after a while, and what has to be looked at anew."""
 
 import uuid
 from datetime import timedelta
@@ -14,6 +14,12 @@ DONE_WORK = timedelta(days=7)
 OLD_ATTEMPTS = timedelta(days=1)
 OLD_RUNS = timedelta(days=14)
 OLD_NOTICES = timedelta(days=90)
+
+
+def look_again() -> None:
+    """Renew the database's statistics of tables that have grown; the migration of the function says why."""
+    db.session.execute(sa.text("select lintas_look_again()"))
+    db.session.commit()
 
 
 def forget_done_work() -> None:

@@ -14,7 +14,7 @@ from portal import integrations
 from portal.contract.definition import Integration, Pull, Resource
 from portal.contract.errors import BadRecord, Busy, RemoteError, Unauthorised
 from portal.contract.records import Page, RemoteListing, Verdict
-from portal.flows import audit, grants, intake, lines, linking, notices, saving, trouble, work
+from portal.flows import audit, grants, housekeeping, intake, lines, linking, notices, saving, trouble, work
 from portal.flows.audit import By
 from portal.flows.work import Again, Claim, Dead, Outcome
 from portal.kit import log
@@ -141,6 +141,9 @@ def run(claimed: Claim) -> Outcome:
     if cursor == WALKED:
         return _end(run_id, connection)
     audits = _audits(one, connection)
+    # What was imported or made since the last stretch is unknown to the planner, which would then read a whole merchant
+    # for every page.
+    housekeeping.look_again()
     ends = time.monotonic() + AT_A_STRETCH
     try:
         grants.keep_fresh(connection)

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import redis
+import sqlalchemy as sa
 
 from portal import integrations
 from portal.contract.definition import Resource
@@ -122,7 +123,7 @@ class Life:
 
     def _plant_many(self) -> None:
         with self._stack.app.app_context(), acting_for(self._cast.lantern):
-            store = db.session.query(Store).one()
+            store = db.session.scalars(sa.select(Store)).one()
             for number in range(NUMBER // 2):
                 made = connections.install(store, "jd_com", LINTAS)
                 typed = {"api_key": "k", "app_id": "1", "api_endpoint": ""}

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import sqlalchemy as sa
 
 from portal import integrations
 from portal.flows import connections, grants, lines, people, stores
@@ -47,8 +48,7 @@ def settings_of(account: Mapping[str, Any], endpoint: str, **more: str) -> dict[
 
 def connection(account: Mapping[str, Any], sandbox: Running, name: str, **typed: str) -> Connection:
     """A connection of the merchant of the moment, ready to be turned on; at JD.ID with the seller's consent."""
-    store = db.session.query(Store).order_by(Store.id).first()
-    assert store is not None
+    store = db.session.scalars(sa.select(Store).order_by(Store.id).limit(1)).one()
     one = integrations.get(account["integration"])
     made = connections.install(store, one.key, LINTAS)
     connections.confirm(made, [str(number) for number, step in enumerate(one.guide) if step.confirm], LINTAS)
