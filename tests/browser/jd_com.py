@@ -59,7 +59,9 @@ def details(walk: Walk) -> None:
     labels = [visit.say("Sales Channel Name"), visit.say("Sales Channel Logo")]
     labels += [visit.words.setting("jd_com", key) for key in ("api_key", "api_secret", "app_id")]
     labels += [visit.words.setting("jd_com", key) for key in ("access_token", "api_endpoint")]
-    shown = page.locator("#settings_form .field > label").all_inner_texts()
+    fields = page.locator("#settings_form .field > label")
+    expect(fields).to_have_count(len(labels))  # Waits for the page, which reading the texts at once does not.
+    shown = fields.all_inner_texts()
     assert [text.removesuffix(visit.say("(optional)")).strip() for text in shown] == labels
     values = [
         walk.account["app_key"],
