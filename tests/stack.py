@@ -22,7 +22,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from types import FrameType
+from typing import Any, NoReturn, Self
 
 import httpx
 import psycopg
@@ -103,6 +104,9 @@ class Stack:
     # --- from start to end --------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
+        # The default would end this process without its last words, and leave the directory behind.
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, _leave)
         try:
             self._open()
         except BaseException:
@@ -313,6 +317,11 @@ class Stack:
             raise servers.CannotStart(f"{name} ended at its start. Its last words:\n{self.last_words(name)}")
         port = {SANDBOX: self.sandbox_port, WEB: self.port}[name]
         return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=10, trust_env=False).status_code < 500
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    del frame
+    raise SystemExit(128 + number)
 
 
 def free_port() -> int:
