@@ -1,9 +1,7 @@
 """The way to a remote: addresses, credentials, the guard, the pace."""
 
 import hashlib
-import time
-from collections.abc import Generator, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -13,7 +11,7 @@ from portal import integrations
 from portal.contract.definition import Entry, Integration
 from portal.contract.errors import Busy, Cause, Unauthorised
 from portal.contract.http import Account, ApiClient, Line
-from portal.contract.records import Page, Tokens
+from portal.contract.records import Tokens
 from portal.contract.wire import TOTAL_SECONDS, Wire
 from portal.flows import secrets
 from portal.flows.house import house
@@ -126,22 +124,6 @@ def open_client(
         yield one.client(who, Line(send=wire.send, wait=lambda: _wait(pacer), now=now, at_once=one.pace.at_once))
     finally:
         wire.close()
-
-
-def ahead(pages: Iterator[Page], until: float) -> Generator[Page]:
-    """The pages, each asked for while the one before it is kept; none is begun after the moment `until`.
-
-    The pace would otherwise rest while we write.  What is asked for speaks to the remote only, never to the database.
-    """
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        coming = thread.submit(next, pages, None)
-        while (page := coming.result()) is not None:
-            more = page.cursor is not None and time.monotonic() < until
-            if more:
-                coming = thread.submit(next, pages, None)
-            yield page
-            if not more:
-                return
 
 
 def _wait(pacer: Pacer) -> None:

@@ -2,8 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -149,36 +148,22 @@ def run(claimed: Claim) -> Outcome:
         grants.keep_fresh(connection)
         who = lines.account(connection)
         db.session.commit()  # From here on no transaction is open while the remote is asked.
-        with (
-            lines.open_client(connection, with_account=who) as client,
-            closing(lines.ahead(pull.pages(client, since, cursor), ends)) as pages,
-        ):
-            for page in pages:  # 1 ask the remote
+        with lines.open_client(connection, with_account=who) as client:
+            for page in pull.pages(client, since, cursor):  # 1 ask the remote
                 records, bad = translate(page.items, pull)  # 2 its words to ours
-                with _let_go():
-                    held = _keep(claimed, run_id, connection, page, records, bad, audits)  # 3 keep, 4 count: one commit
+                held = _keep(claimed, run_id, connection, page, records, bad, audits)  # 3 keep, 4 count: one commit
                 if held is None:
                     return None
                 claimed = held
-                if page.cursor is None:
-                    return _end(run_id, connection)
-        return Again() if time.monotonic() >= ends else _end(run_id, connection)
+                if page.cursor is not None and time.monotonic() > ends:
+                    return Again()
+        return _end(run_id, connection)
     except Busy as why:
         return _wait(claimed, run_id, why)
     except Unauthorised as why:
         return _refused(claimed, run_id, connection, why)
     except RemoteError as why:
         return _fail(run_id, why)
-
-
-@contextmanager
-def _let_go() -> Iterator[None]:
-    """Whatever fails while a page is kept, its locks end at once: the next page may still be on its way for seconds."""
-    try:
-        yield
-    except BaseException:
-        db.session.rollback()
-        raise
 
 
 def _begin(

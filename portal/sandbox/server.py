@@ -1,5 +1,6 @@
 """Runs the sandbox: Werkzeug's threaded server, with connections kept alive and nothing held back on the way."""
 
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -50,6 +51,7 @@ class QuietHandler(WSGIRequestHandler):
             self.close_connection = True
         else:
             environ["wsgi.input"] = BytesIO(self.rfile.read(int(length)))
+        environ["sandbox.arrived"] = time.monotonic()
         return environ
 
     def _answer(self, environ: dict[str, Any]) -> None:

@@ -1,6 +1,4 @@
-"""A catalogue import through kills ends as a clean one does, and asks again for little more than what was in hand.
-
-What is in hand when a worker dies is one page that is being kept and one that is read ahead of it.
+"""A catalogue import through kills ends as a clean one does, and asks again for at most the page in hand at each kill.
 
 One catalogue is imported twice: in peace by one merchant, then by another one (with keys of its own) while workers,
 relay, Valkey and, in the long form, PostgreSQL are killed at random moments.  Valkey keeps nothing on disk.
@@ -46,8 +44,6 @@ INTERRUPTS = {"worker", house.POSTGRES}
 # Work whose worker ends at each of five attempts without a page of progress is poison and set aside: another promise.
 MOST_ON_ONE_PAGE = 3
 WARES = "searchWare4Valid"
-# One page is kept while the next one is asked for (`lines.ahead`); both are gone with the process.
-IN_HAND = 2
 BACK_WITHIN = 30.0
 NUMBERS = (
     *("state", "cause", "pages", "seen", "kept", "refused"),
@@ -145,8 +141,8 @@ def _compare(found: Figure, clean: Import, torn: Import, kills: list[str]) -> No
 
 
 def allowed(clean: Import, kills: list[str]) -> int:
-    """The pages in hand for each kill; the relay's death interrupts nobody."""
-    return IN_HAND * clean.largest_page() * sum(name != house.RELAY for name in kills)
+    """The page in hand for each kill; the relay's death interrupts nobody."""
+    return clean.largest_page() * sum(name != house.RELAY for name in kills)
 
 
 class Import:

@@ -292,7 +292,10 @@ class Gateway:
             raise Refusal("24")
         if method.writes and request.method != "POST" and not self.writes_by_get:
             raise Refusal("50", "POST")
-        if self.world.over_rate(app) or self.world.over_quota(app, f"{self.world.now().astimezone(door.zone):%F}"):
+        arrived = request.environ.get("sandbox.arrived")
+        if self.world.over_rate(app, arrived) or self.world.over_quota(
+            app, f"{self.world.now().astimezone(door.zone):%F}"
+        ):
             raise Refusal("2")
         return seller
 

@@ -1,7 +1,7 @@
 """The world that a sandbox plays in: who has an account, what time it is, what goes wrong, what was done."""
 
 import time
-from collections import deque
+from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any
 
 from portal.contract.goods import Goods, Label
@@ -56,6 +56,7 @@ class World:
         self.memory = Memory(state_dir / f"{key}.sqlite", self.lock)
         self._shared.next_seq = max(self._shared.next_seq, self.memory.last_seq() + 1)
         self._calls = count(1)
+        self._counting = Lock()
         self._begun = f"{time.time_ns() // 1_000_000:x}"
         self._load()
 
@@ -63,7 +64,7 @@ class World:
         self._sellers: dict[str, Seller] = {}
         self._numbers: dict[str, int] = {}
         self._catalogues: dict[str, Catalogue] = {}
-        self._recent: dict[str, deque[float]] = {}
+        self._recent: dict[str, list[float]] = {}
         self._today: dict[str, tuple[str, int]] = {}
         self._offset = float(self.memory.fact("clock") or 0)
         with self.memory.together():
@@ -210,18 +211,20 @@ class World:
 
     # --- limits -------------------------------------------------------------------------------------------------------
 
-    def over_rate(self, seller: Seller) -> bool:
-        """Counts one call and says whether it exceeds the seller's calls in any one second."""
+    def over_rate(self, seller: Seller, arrived: float | None = None) -> bool:
+        """Counts one call and says whether it exceeds the seller's calls in any one second.
+
+        `arrived` is when it came, by the monotonic clock: a call that waits for another one's work has come already.
+        """
         if seller.rate is None:
             return False
-        with self.lock:
-            recent = self._recent.setdefault(seller.name, deque())
-            moment = time.monotonic()
-            while recent and recent[0] <= moment - 1:
-                recent.popleft()
+        moment = time.monotonic() if arrived is None else arrived
+        with self._counting:
+            recent = self._recent.setdefault(seller.name, [])
+            del recent[: bisect_right(recent, moment - 1)]
             if len(recent) >= seller.rate:
                 return True
-            recent.append(moment)
+            insort(recent, moment)
             return False
 
     def over_quota(self, seller: Seller, day: str) -> bool:
