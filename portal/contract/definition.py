@@ -1,6 +1,6 @@
 """The form that an integration's folder fills in.  What is filled in is what it can do."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,7 +8,8 @@ from typing import Any
 
 from portal.contract.errors import Cause, Refused, RemoteError
 from portal.contract.http import Account, ApiClient
-from portal.contract.records import Page, Record, Shop, Tokens, Verdict
+from portal.contract.records import Page, Record, ShipmentStatus, Shop, Tokens, Verdict
+from portal.contract.webhooks import Webhook
 from portal.contract.words import Text
 
 
@@ -23,6 +24,9 @@ class Resource(StrEnum):
     """What can be pulled."""
 
     PRODUCTS = "products"
+    STOCK = "stock"
+    OUTBOUND = "outbound"
+    INBOUND = "inbound"
 
 
 class Entry(StrEnum):
@@ -43,8 +47,8 @@ class Setting:
     """One value that the merchant types, in the order and words of the remote's own page.
 
     An ADDRESS offers its `choices`, the integration's known gateways, and takes another only when the operator allows
-    its host.
-    `advanced` settings stand folded below the others.
+    its host; it stands in for the host of that `use`.  `advanced` settings stand folded below the others.
+    `from_house` names the value of the house that the field is filled with at first.
     """
 
     key: str
@@ -57,11 +61,26 @@ class Setting:
     choices: Mapping[str, Text] = field(default_factory=dict)
     default: str = ""
     advanced: bool = False
+    use: str = "gateway"
+    from_house: str = ""
 
     @property
     def secret(self) -> bool:
         """Whether the value is write-only after saving."""
         return self.entry is Entry.SECRET
+
+
+@dataclass(frozen=True, kw_only=True)
+class HouseValue:
+    """One value that the operator sets for all connections of the remote: `PORTAL_<INTEGRATION>_<KEY>`.
+
+    `file` means that the variable names a file and the value is its text.
+    """
+
+    key: str
+    default: str = ""
+    secret: bool = False
+    file: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +122,9 @@ class Grant:
     `authorise(account, redirect_uri, state)` is the address of the consent page, `take(client, code, redirect_uri)`
     changes the code into tokens, `renew(client, tokens)` renews them.  `renew_before` is how long before the expiry
     that is done.  `needed(settings)` is False where the saved settings work without it.  `refused(query)` is what a
-    callback without a usable code means.
+    callback without a usable code means.  `pasted(text)` finds the code in what the remote's own page showed, where
+    nothing leads back ("" for none); `shown_at(account)` is the address of that page.  With `warn_before` the merchant
+    is told so long before the access ends that it has to be given anew; without it a renewal is expected to work.
     """
 
     authorise: Callable[[Account, str, str], str]
@@ -112,6 +133,9 @@ class Grant:
     renew_before: timedelta
     needed: Callable[[Mapping[str, str]], bool] = lambda settings: True
     refused: Callable[[Mapping[str, str]], RemoteError] = lambda query: Refused(Cause.GRANT_REFUSED)
+    pasted: Callable[[str], str] | None = None
+    shown_at: Callable[[Account], str] | None = None
+    warn_before: timedelta | None = None
     may: tuple[Text, ...] = ()
     may_not: tuple[Text, ...] = ()
 
@@ -122,12 +146,28 @@ class Pull:
 
     `pages(client, since, cursor)` yields pages from `cursor` on (None: from the beginning); with `since` it asks only
     for what changed after that moment, which it can only where `incremental` is True.  `read(raw)` turns one item into
-    a record or raises BadRecord.
+    a record or raises BadRecord.  `some(client, keys)` asks for these only, as a push hints at them.  `every` is the
+    pause between two runs.  `option` names the switch of the options without which nothing is pulled.
     """
 
     pages: Callable[[Any, datetime | None, str | None], Iterator[Page]]
     read: Callable[[Mapping[str, Any]], Record]
     incremental: bool = False
+    some: Callable[[Any, Sequence[str]], list[Mapping[str, Any]]] | None = None
+    every: timedelta = timedelta(minutes=30)
+    option: str = "import_products"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One step of the first check, in the order of the checklist.
+
+    `passes(client)` gives what the remote said, in its words ("" for nothing worth showing), or raises.
+    """
+
+    key: str
+    title: Text
+    passes: Callable[[Any], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,8 +184,12 @@ class Integration:
     """One remote: what it is called, what it asks of the merchant, how to speak with it.
 
     `hosts` are the live addresses by use ("gateway", "oauth"); the sandbox answers under the same paths at another
-    origin.  `app_key` names the setting by which the remote counts calls.  `audits` says what the remote's audit words
-    mean; a merchant may correct it for one connection.  `closed` is the sentence for a remote that is no more.
+    origin.  `app_key` names the setting or value of the house by which the remote counts calls.  `audits` says what the
+    remote's audit words mean and `statuses` what its words for the way of an order mean; a merchant may correct either
+    for one connection.  `closed` is the sentence for a remote that is no more.  `house_values` are set by the operator
+    and reach the client among the settings.  `checks` are the steps of the first check, where there is more to see than
+    `check` tells.  `one_stock` names the settings that together mean one stock: two active connections that agree in
+    them would count it twice.  `letter` is what the merchant may send to whoever at the remote hands out the codes.
     """
 
     key: str
@@ -167,5 +211,12 @@ class Integration:
     guide: tuple[Step, ...] = ()
     grant: Grant | None = None
     audits: Mapping[str, Verdict] = field(default_factory=dict)
+    statuses: Mapping[str, ShipmentStatus] = field(default_factory=dict)
+    status_texts: Mapping[str, Text] = field(default_factory=dict)
+    house_values: tuple[HouseValue, ...] = ()
+    checks: tuple[Check, ...] = ()
+    one_stock: tuple[str, ...] = ()
+    webhook: Webhook | None = None
+    letter: Text | None = None
     search_words: tuple[str, ...] = ()
     closed: Text | None = None

@@ -1,5 +1,6 @@
 """What can go wrong at a remote, named by what we do next."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -31,17 +32,52 @@ class Cause(StrEnum):
     WRONG_ENCODING = "wrong_encoding"
     TOO_LARGE = "too_large"
     REFUSED = "refused"
+    HOUSE_KEYS = "house_keys"
+    PUSH_KEY = "push_key"
+    WRONG_CUSTOMER = "wrong_customer"
+    WRONG_SYSTEM = "wrong_system"
+    WRONG_OWNER = "wrong_owner"
+    WRONG_OPERATOR = "wrong_operator"
+    WRONG_DEPARTMENT = "wrong_department"
+    WRONG_SALES_CHANNEL = "wrong_sales_channel"
+    WRONG_WAREHOUSE = "wrong_warehouse"
+    WAREHOUSE_OFF = "warehouse_off"
+    VALUE_MISSING = "value_missing"
+    PATH_UNKNOWN = "path_unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A value that the remote says would do, for one of the settings; `label` says what it is in the remote's words."""
+
+    setting: str
+    value: str
+    label: str = ""
 
 
 class RemoteError(Exception):
-    """Base.  `cause` picks the merchant's sentence; `detail` is for support and never holds a secret."""
+    """Base.  `cause` picks the merchant's sentence; `detail` is for support and never holds a secret.
 
-    def __init__(self, cause: Cause, detail: str = "", *, code: str = "", after: float | None = None) -> None:
+    `code` is the remote's own number and `said` its own wording, kept beside ours.  `offers` are values that would do.
+    """
+
+    def __init__(
+        self,
+        cause: Cause,
+        detail: str = "",
+        *,
+        code: str = "",
+        after: float | None = None,
+        said: str = "",
+        offers: tuple[Offer, ...] = (),
+    ) -> None:
         super().__init__(f"{cause.value}: {detail}" if detail else cause.value)
         self.cause = cause
         self.detail = detail[:500]
         self.code = code
         self.after = after
+        self.said = said[:300]
+        self.offers = offers
 
 
 class Refused(RemoteError):

@@ -17,6 +17,7 @@ class Options:
     import_products: bool = True
     auto_link: bool = True
     import_orders: bool = True
+    sync_stock: bool = False
     export: bool = False
     use_channel_names: bool = False
     max_level: int | None = None

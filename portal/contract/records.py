@@ -17,6 +17,22 @@ class Verdict(StrEnum):
     REFUSED = "refused"
 
 
+class ShipmentStatus(StrEnum):
+    """How far a warehouse has come with an order.  KEEP is a word that changes nothing and is told to the merchant."""
+
+    SENT = "sent"
+    PROCESSING = "processing"
+    PACKED = "packed"
+    DISPATCHED = "dispatched"
+    DELIVERED = "delivered"
+    DELIVERY_FAILED = "delivery_failed"
+    RETURNED = "returned"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    ON_HOLD = "on_hold"
+    KEEP = "keep"
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteListing:
     """One SKU as a remote sells or stores it.
@@ -41,7 +57,57 @@ class RemoteListing:
     updated_at: datetime | None = None
 
 
-Record = RemoteListing
+@dataclass(frozen=True, slots=True)
+class RemoteStock:
+    """What one warehouse says it has of one SKU, in pieces; what it does not say counts as 0.
+
+    `available` may be sold, `on_hand` is there, `reserved` is promised to orders at the warehouse, `locked` is kept
+    from sale, `inbound` is announced and not yet there.  `told` are the numbers as they came where one of them was
+    below 0 and is kept as 0.
+    """
+
+    remote_id: str
+    sku: str
+    warehouse: str
+    available: int
+    on_hand: int
+    reserved: int = 0
+    locked: int = 0
+    inbound: int = 0
+    title: str = ""
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemotePiece:
+    """How many pieces of one SKU a warehouse was told of, has done, and found damaged."""
+
+    sku: str
+    quantity: int
+    done: int | None = None
+    damaged: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteDocument:
+    """An order as a warehouse keeps it: goods that go out to a buyer, or goods that come in.
+
+    `remote_id` is the warehouse's own number, `reference` the one that we or the merchant gave it.  `status_at` is when
+    the warehouse came to this status; an older one never replaces a newer one.
+    """
+
+    remote_id: str
+    reference: str
+    status_word: str
+    status_text: str = ""
+    status_at: datetime | None = None
+    warehouse: str = ""
+    carrier: str = ""
+    tracking: str = ""
+    pieces: tuple[RemotePiece, ...] = ()
+
+
+Record = RemoteListing | RemoteStock | RemoteDocument
 
 
 @dataclass(frozen=True, slots=True)

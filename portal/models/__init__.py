@@ -2,17 +2,21 @@
 
 from portal.models.audit import AuditNote
 from portal.models.catalogue import LinkBatch, LinkHow, LinkState, Listing, Product
-from portal.models.connections import Connection, ConnectionState, GrantAttempt, Logo, Secret
+from portal.models.connections import Connection, ConnectionState, ConnectLink, GrantAttempt, Logo, Secret
 from portal.models.notices import Notice
 from portal.models.people import LoginSession, Membership, Merchant, Role, User
 from portal.models.stores import Store
 from portal.models.sync import Run, RunPage, RunProblem, RunState
+from portal.models.warehouse import Direction, Document, WarehouseStock
 from portal.models.work import Work, WorkStatus
 
 __all__ = [
     "AuditNote",
+    "ConnectLink",
     "Connection",
     "ConnectionState",
+    "Direction",
+    "Document",
     "GrantAttempt",
     "LinkBatch",
     "LinkHow",
@@ -32,6 +36,7 @@ __all__ = [
     "Secret",
     "Store",
     "User",
+    "WarehouseStock",
     "Work",
     "WorkStatus",
 ]

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.contract.options import Options
@@ -43,7 +44,11 @@ class Connection(Tenant, Base):
     """One account at one remote, inside one store.
 
     `settings` are the values that are no secrets; secrets and tokens are rows of `Secret`.  `generation` counts the
-    token pairs that were stored.  `trouble` is the cause for FAILED and PAUSED.
+    token pairs that were stored.  `trouble` is the cause for FAILED and PAUSED, `trouble_said` the remote's own words
+    and `trouble_offers` the values that it says would do.  `checks` says which steps of the first check are passed:
+    when, and what the remote said.  `audits` and `statuses` correct what the remote's words mean.  `stock_key` names
+    the stock at the remote where two connections could mean the same.  `pushes` is whether the remote sends us pushes,
+    None while nobody knows; `hook_hash` is the SHA-256 of the unguessable part of the address that it sends them to.
     """
 
     __tablename__ = "connection"
@@ -56,12 +61,19 @@ class Connection(Tenant, Base):
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)
     audits: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    statuses: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    checks: Mapped[dict[str, Any]] = mapped_column(default=dict)
     confirmed: Mapped[dict[str, Any]] = mapped_column(default=dict)
     state: Mapped[ConnectionState] = mapped_column(words(ConnectionState), default=ConnectionState.DRAFT)
     trouble: Mapped[str] = mapped_column(default="")
     trouble_detail: Mapped[str] = mapped_column(default="")
+    trouble_said: Mapped[str] = mapped_column(default="")
+    trouble_offers: Mapped[list[Any]] = mapped_column(JSONB, default=list)
     trouble_since: Mapped[datetime | None]
     is_default: Mapped[bool] = mapped_column(default=False)
+    stock_key: Mapped[str | None]
+    pushes: Mapped[bool | None]
+    hook_hash: Mapped[bytes | None]
     shop_id: Mapped[str] = mapped_column(default="")
     shop_name: Mapped[str] = mapped_column(default="")
     checked_at: Mapped[datetime | None]
@@ -84,6 +96,21 @@ class Connection(Tenant, Base):
             "store_id",
             unique=True,
             postgresql_where=sa.text("is_default"),
+        ),
+        sa.Index(
+            "one_active_plugin_per_stock",
+            "merchant_id",
+            "integration",
+            "stock_key",
+            unique=True,
+            postgresql_where=sa.text("stock_key is not null and state in ('activating', 'active')"),
+        ),
+        sa.Index(
+            "one_connection_per_hook",
+            "merchant_id",
+            "hook_hash",
+            unique=True,
+            postgresql_where=sa.text("hook_hash is not null"),
         ),
     )
 
@@ -129,7 +156,7 @@ class Secret(Tenant, Base):
 class GrantAttempt(Tenant, Base):
     """One trip of a browser to a remote's consent page.  `state_hash` is the SHA-256 of what travels along.
 
-    `cause` and `detail` say why the trip brought nothing.
+    It was begun by a user, or by whoever opened a connect link.  `cause` and `detail` say why it brought nothing.
     """
 
     __tablename__ = "grant_attempt"
@@ -137,7 +164,8 @@ class GrantAttempt(Tenant, Base):
     connection_id: Mapped[uuid.UUID]
     state_hash: Mapped[bytes]
     session_hash: Mapped[bytes]
-    user_id: Mapped[uuid.UUID]
+    user_id: Mapped[uuid.UUID | None]
+    link_id: Mapped[uuid.UUID | None]
     redirect_uri: Mapped[str]
     sealed: Mapped[bytes | None]
     token_expires_at: Mapped[datetime | None]
@@ -150,7 +178,32 @@ class GrantAttempt(Tenant, Base):
 
     __table_args__ = (
         belongs_to("connection", "connection_id"),
+        belongs_to("connect_link", "link_id"),
         sa.UniqueConstraint("merchant_id", "state_hash", name="a_state_is_used_once"),
+        sa.CheckConstraint("num_nonnulls(user_id, link_id) = 1", name="a_trip_is_begun_by_a_user_or_by_a_link"),
+    )
+
+
+class ConnectLink(Tenant, Base):
+    """A link whose holder may let us in at the remote for one connection, once, without an account here.
+
+    `token_hash` is the SHA-256 of what stands in the address.
+    """
+
+    __tablename__ = "connect_link"
+
+    connection_id: Mapped[uuid.UUID]
+    token_hash: Mapped[bytes]
+    made_by: Mapped[str]
+    made_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        belongs_to("connection", "connection_id"),
+        sa.UniqueConstraint("merchant_id", "token_hash", name="a_link_has_its_own_token"),
+        sa.Index("ix_connect_link_connection", "merchant_id", "connection_id", "id"),
     )
 
 

@@ -195,15 +195,25 @@ def sequential_scans(client: FlaskClient, lists: list[List]) -> list[str]:
     return found
 
 
+# What hands rows on as they come, so that a limit above it stops the scan below it.
+HANDS_ON = re.compile(r"Gather\b|Result\b|Subquery Scan\b|Append\b")
+
+
 def _reads_all(plan: str, table: str) -> bool:
-    """Whether a plan reads the whole table.  A scan directly under a limit stops when a capped count has enough, which
-    is the cheapest way where most rows count; which way wins there depends on what was vacuumed last."""
-    above = ""
+    """Whether a plan reads the whole table.  A scan under a limit stops when a capped count has enough, which is the
+    cheapest way where most rows count; which way wins there depends on what was vacuumed last."""
+    above: list[tuple[int, str]] = []
     for line in plan.splitlines():
-        if re.search(rf"Seq Scan on {table}\b", line) and not above.lstrip(" ->").startswith("Limit"):
-            return True
-        if "cost=" in line:
-            above = line
+        node = line.lstrip(" ->")
+        depth = len(line) - len(node)
+        if "cost=" not in line:
+            continue
+        above = [each for each in above if each[0] < depth]
+        if re.match(rf"(Parallel )?Seq Scan on {table}\b", node):
+            first = next((name for _, name in reversed(above) if not HANDS_ON.match(name)), "")
+            if not first.startswith("Limit"):
+                return True
+        above.append((depth, node))
     return False
 
 
