@@ -26,7 +26,8 @@ class Settings:
 
     `sealing_keys` are base64 texts of 32 bytes, newest first.  `allowed_hosts` are the remote hosts that a typed
     endpoint may name besides each integration's own.  `proxies` counts the trusted hops in front of the web process.
-    `paces` are calls a second by integration, where the operator knows better than its declaration.
+    `paces` are calls a second by integration, where the operator knows better than its declaration.  `of_remotes` are
+    the variables in which an integration may find what the operator sets for all of its connections.
     """
 
     env: str
@@ -42,6 +43,7 @@ class Settings:
     allowed_hosts: frozenset[str] = frozenset()
     proxies: int = 0
     paces: Mapping[str, float] = field(default_factory=dict)
+    of_remotes: Mapping[str, str] = field(default_factory=dict, repr=False)
     log_level: str = "INFO"
     quick_hashing: bool = False
 
@@ -75,6 +77,7 @@ class Settings:
             allowed_hosts=frozenset(said.get("PORTAL_ALLOWED_HOSTS", "").lower().replace(",", " ").split()),
             proxies=proxies,
             paces=paces,
+            of_remotes={name: text for name, text in said.items() if name.startswith("PORTAL_")},
             log_level=said.get("PORTAL_LOG_LEVEL", "info").upper(),
         )
         if faults := [*of_proxies, *of_paces, *settings.faults()]:

@@ -77,14 +77,22 @@ class Browser:
         if answer.status_code != 200:
             raise Stuck(f"The sandbox does not take the callback address {callback}: {answer.text[:200]}")
 
-    def consent(self, address: str) -> str:
-        """Open a consent page, sign in with what it offers, allow; the address to which it leads back."""
+    def subscribe(self, account: Mapping[str, Any], hook: str) -> None:
+        """Enter our address for pushes at the remote, as an operator does in the remote's console."""
+        said = {"integration": account["integration"], "account": account["name"], "url": hook, "subscribed": 1}
+        answer = self._asked("POST", f"{self._url}/control/hook", json=said)
+        if answer.status_code != 200:
+            raise Stuck(f"The sandbox does not take the address for pushes: {answer.text[:200]}")
+
+    def consent(self, address: str, account: Mapping[str, Any]) -> str:
+        """Open a consent page, sign in as this account, allow; the address to which it leads back."""
         page = self._asked("GET", address)
         form = read_form(page.text)
         if page.status_code != 200 or form is None or form.button is None:
             raise Stuck(f"The consent page at {address.partition('?')[0]} shows no form (HTTP {page.status_code}).")
         name, value = form.button
-        back = self._asked("POST", urljoin(str(page.url), form.action), data={**form.filled, name: value})
+        typed = {"email": account["email"], "password": account["password"]}
+        back = self._asked("POST", urljoin(str(page.url), form.action), data={**form.filled, **typed, name: value})
         if not back.is_redirect:
             raise Stuck(f"The consent page does not accept the demo's sign-in (HTTP {back.status_code}).")
         return urljoin(str(back.url), back.headers["Location"])

@@ -8,12 +8,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from portal import demo, integrations
-from portal.contract.definition import Integration, Kind, Resource
+from portal.contract.definition import Integration, Kind
 from portal.demo import Sample
 from portal.demo_browser import Browser, Stuck
-from portal.flows import batches, connections, grants, people, pulse, work
+from portal.flows import batches, connections, grants, people, pulse, resources, sync, webhooks, work
 from portal.flows.audit import By
 from portal.flows.batches import Choice
 from portal.flows.house import house
@@ -63,9 +64,9 @@ class _Merchant:
     say: Say
 
     def connect(self, accounts: Sequence[Account]) -> bool:
-        """Every marketplace where the merchant has an account; products of the first are what the others link to."""
+        """Wherever the merchant has an account; products of the first marketplace are what the others link to."""
         changed, first = False, True
-        for one, account in self._at_home_first(accounts):
+        for one, account in self._in_order(accounts):
             try:
                 changed = self._channel(one, account) or changed
                 changed = (first and self._products(one)) or changed
@@ -74,17 +75,17 @@ class _Merchant:
             first = False
         return changed
 
-    def _at_home_first(self, accounts: Sequence[Account]) -> list[tuple[Integration, Account]]:
-        """The marketplace of the merchant's own currency first: its catalogue is the one that is best known."""
+    def _in_order(self, accounts: Sequence[Account]) -> list[tuple[Integration, Account]]:
+        """The marketplaces, that of the merchant's own currency first, since its catalogue is the one that is best
+        known; then the plugins, whose goods are linked to what the marketplaces brought.
+        """
         own = {each["integration"]: each for each in reversed(accounts) if each["merchant"] == self.sample.word}
-        found = [
-            (one, own[key])
-            for key, one in integrations.all_integrations().items()
-            if one.kind is Kind.MARKETPLACE and key in own
-        ]
-        return sorted(found, key=lambda each: each[0].currency != self.sample.currency)
+        found = [(one, own[key]) for key, one in integrations.all_integrations().items() if key in own]
+        return sorted(
+            found, key=lambda each: (each[0].kind is not Kind.MARKETPLACE, each[0].currency != self.sample.currency)
+        )
 
-    # --- one sales channel --------------------------------------------------------------------------------------------
+    # --- one sales channel or plugin ----------------------------------------------------------------------------
 
     def _channel(self, one: Integration, account: Account) -> bool:
         """Answers whether the connection was made or finished by this call."""
@@ -102,8 +103,8 @@ class _Merchant:
     def _goes_on(self, one: Integration, connection: Connection) -> bool:
         """A connection that is there already: leave it as it is, but wait for what an earlier call began."""
         if connection.is_active:
-            run = _last_run(connection.id)
-            if connection.state is ConnectionState.ACTIVATING or (run is not None and run.is_open):
+            runs_on = any(each.is_open for each in _last_runs(connection.id))
+            if connection.state is ConnectionState.ACTIVATING or runs_on:
                 self._follow(one, connection.id)
             self.say(f"  {one.name} is connected already.")
         else:
@@ -132,19 +133,22 @@ class _Merchant:
             )
         if one.grant is not None and one.grant.needed(connection.settings):
             self._sign_in(one, connection, account)
-        connections.save_options(connection, dict(connection.options), self.by)
+        wanted = {each.option: True for each in one.pulls.values()}
+        connections.save_options(connection, {**connection.options, **wanted}, self.by)
         connections.turn_on(connection, self.by)
 
     def _sign_in(self, one: Integration, connection: Connection, account: Account) -> None:
         """To the remote's consent page and back, then on: what the callback's page does with a session of the web."""
         session = people.token_hash(new_token())
         self.browser.register(account, grants.callback_url(one))
-        back = self.browser.consent(grants.begin(connection, session, self.by))
+        back = self.browser.consent(grants.begin(connection, session, self.by), account)
         query = dict(parse_qsl(urlsplit(back).query))
         attempt = grants.returned(one, query, session, back)
         if attempt.cause:
             raise Stuck(_told(one, attempt.cause))
         connections.adopt(connection, session, self.by)
+        if one.webhook is not None and (hook := webhooks.address(connection)):
+            self.browser.subscribe(account, hook)
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 
@@ -154,21 +158,21 @@ class _Merchant:
             connection = connections.find(connection_id)
             if connection.trouble:
                 raise Stuck(_told(one, connection.trouble))
-            run = _last_run(connection_id)
-            if run is not None and run.state is RunState.FAILED:
-                raise Stuck(_told(one, run.cause, subject="run"))
-            if run is not None and not run.is_open:
+            runs = _last_runs(connection_id)
+            if bad := next((each for each in runs if each.state is RunState.FAILED), None):
+                raise Stuck(_told(one, bad.cause, subject="run"))
+            if runs and not any(each.is_open for each in runs):
                 return
-            waits = connection.state is ConnectionState.ACTIVATING or run is not None
-            if not waits and not _will_import(one, connection):
+            waits = connection.state is ConnectionState.ACTIVATING or runs
+            if not waits and not _will_import(connection):
                 return
-            moved(connection.state, run.seen if run else 0)
+            moved(connection.state, *(each.seen for each in runs))
 
     def _tell_progress(self, one: Integration, connection_id: uuid.UUID) -> Say:
         def tell(_: str) -> None:
-            run = _last_run(connection_id)
-            if run is not None and run.seen:
-                self.say(f"  {one.name}: {run.seen} of {run.total or '?'} …")
+            for run in _last_runs(connection_id):
+                if run.is_open and run.seen:
+                    self.say(f"  {one.name}, {run.resource}: {run.seen} of {run.total or '?'} …")
 
         return tell
 
@@ -233,16 +237,14 @@ def _is_unfinished(connection: Connection) -> bool:
     return connection.state in UNFINISHED and connection.active_since is None
 
 
-def _last_run(connection_id: uuid.UUID) -> Run | None:
+def _last_runs(connection_id: uuid.UUID) -> Sequence[Run]:
+    """The newest run of each resource."""
     query = sa.select(Run).where(Run.merchant_id == whose(), Run.connection_id == connection_id)
-    return db.session.scalars(query.order_by(Run.id.desc()).limit(1)).one_or_none()
+    return db.session.scalars(query.ext(distinct_on(Run.resource)).order_by(Run.resource, Run.id.desc())).all()
 
 
-def _will_import(one: Integration, connection: Connection) -> bool:
-    rests = not db.session.scalar(
-        sa.select(Store.is_active).where(Store.merchant_id == whose(), Store.id == connection.store_id)
-    )
-    return connection.known_options.import_products and Resource.PRODUCTS in one.pulls and not rests
+def _will_import(connection: Connection) -> bool:
+    return bool(resources.all_wanted(connection)) and not sync.rests(connection)
 
 
 def _counted(connection_id: uuid.UUID) -> tuple[int, int]:

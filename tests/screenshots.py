@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from portal.kit.embedded import ROOT
 from tests.browser import house as houses
-from tests.browser import jd_com, jd_id, screens
+from tests.browser import jd_com, jd_id, jdl, screens
 from tests.browser.house import House
 from tests.browser.visit import BROWSER_FLAGS, LANGUAGES, Visit
 from tests.browser.words import Words
@@ -27,7 +27,7 @@ from tests.browser.workbench import make_products
 
 PLACE = ROOT / "docs" / "screens"
 LARGEST = 6 * 1024 * 1024
-IN_THE_DARK = {"home", "links", "jd-com-options", "run", "channel"}
+IN_THE_DARK = {"home", "links", "jd-com-options", "run", "channel", "plugin", "plugin-wrong-code"}
 WIDE, PHONE, HEIGHT = 1280, 390, 860
 # Until nothing is on its way from one colour or width to another any more.
 STILL = """async () => {
@@ -134,6 +134,48 @@ def connect_jd_com(visit: Visit, album: Album) -> None:
     album.take(page, "channel")
 
 
+def install_jdl(visit: Visit, album: Album) -> None:
+    """The pages of JD Logistics in English: chooser, form, wrong code with what JD lists, first check, ready."""
+    page = visit.page
+
+    def chooser() -> None:
+        page.locator("#add_plugin").click()
+        expect(page.locator("dialog[open]")).to_be_visible()
+        album.take(page, "plugin-chooser", focus=True)
+        page.keyboard.press("Escape")
+
+    def running() -> None:
+        visit.house.sandbox.control("fault", integration="jdl", kind="latency:400", times=None)
+
+    def checked() -> None:
+        expect(page.locator("#first_check")).to_be_visible()
+        album.take(page, "plugin-first-check")
+        visit.house.sandbox.control("clear", integration="jdl")
+
+    walk = jdl.SEED.walk(
+        visit,
+        account="samudra",
+        before={
+            "2": chooser,
+            "4": lambda: album.take(page, "plugin-form"),
+            "5b": running,
+            "6": checked,
+        },
+    )
+    jdl.push_something(visit, walk)
+    visit.open(f"{walk.path}/settings")
+    page.locator("#warehouse_code").fill("C0000000000")
+    visit.press("Test connection")
+    expect(page.locator("#warehouse_code-field .field-error, #warehouse_code-error").first).to_be_visible()
+    album.take(page, "plugin-wrong-code")
+    page.locator("#warehouse_code").fill(str(walk.account["types"]["warehouse_code"]))
+    page.locator(".savebar").get_by_role("button", name=visit.say("Save"), exact=True).click()
+    screens.upload(visit)
+    screens.connect_link(visit)
+    visit.open(page.locator("#connect_address").inner_text().strip().removeprefix(visit.house.url))
+    album.take(page, "connect-link")
+
+
 def look_around(visit: Visit, album: Album) -> None:
     """What a merchant sees who has both channels."""
     known = screens.addresses(visit)
@@ -154,6 +196,15 @@ def look_around(visit: Visit, album: Album) -> None:
         "products": "products",
         "product": "product",
         "my-store": "my_store",
+        "plugins": "plugins",
+        "plugin": "jdl",
+        "plugin-stock": "jdl_stock",
+        "plugin-statuses": "jdl_statuses",
+        "coverage": "coverage",
+        "file": "file",
+        "sku-check": "sku_check",
+        "deliveries": "deliveries",
+        "delivery": "delivery",
     }.items():
         visit.open(known[key])
         album.take(visit.page, name)
@@ -178,6 +229,7 @@ def draw(house: House, browser: Browser, place: Path) -> None:
     connect_jd_id(visit, album)
     visit.speak("en")
     connect_jd_com(visit, album)
+    install_jdl(visit, album)
     look_around(visit, album)
     context.close()
 

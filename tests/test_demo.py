@@ -23,7 +23,7 @@ from portal.flows import connections, pulse
 from portal.flows.audit import LINTAS
 from portal.kit import embedded
 from portal.kit.db import acting_for, db, whose
-from portal.models import Connection, ConnectionState, LinkBatch, Listing, Product, Run
+from portal.models import Connection, ConnectionState, LinkBatch, Listing, Product, Run, WarehouseStock
 from tests.command import Command, command
 from tests.sandbox_server import Running, sandbox, sandbox_process
 from tests.stack import Stack
@@ -85,12 +85,14 @@ def test_each_demo_merchant_is_connected_wherever_the_sandbox_knows_it(
     assert said.exit_code == 0, said.output
     assert "The demo is connected." in said.output
     with as_merchant(app, "northwick"):
-        assert [(each.integration, each.state) for each in channels()] == [("jd_com", ConnectionState.ACTIVE)]
+        assert [each.integration for each in channels()] == ["jd_com", "jdl"]
+        assert {each.state for each in channels()} == {ConnectionState.ACTIVE}
         assert count(Product) == small.truth("jd_com/northwick")["products"]
     with as_merchant(app, "samudra"):
-        first, second = channels()
-        assert (first.integration, second.integration) == ("jd_id", "jd_com")
-        assert {first.state, second.state} == {ConnectionState.ACTIVE}
+        first, second, plugin = channels()
+        assert (first.integration, second.integration, plugin.integration) == ("jd_id", "jd_com", "jdl")
+        assert {first.state, second.state, plugin.state} == {ConnectionState.ACTIVE}
+        assert count(WarehouseStock) == count(Listing, Listing.connection_id == plugin.id) > 0
         assert first.granted_at is not None
         assert all(each.shop_id and not each.options["export"] for each in (first, second))
         linked = count(Listing, Listing.connection_id == second.id, Listing.product_id.is_not(None))
@@ -103,7 +105,11 @@ def test_the_consent_is_given_at_the_remotes_own_page(command: Command, client: 
     since = small.journal()[-1]["seq"]
     connect(command, small)
     given = small.journal(since, effect="consent.given")
-    assert [(each["integration"], each["account"]) for each in given] == [("jd_id", "samudra")]
+    assert {(each["integration"], each["account"]) for each in given} == {
+        ("jd_id", "samudra"),
+        ("jdl", "samudra"),
+        ("jdl", "northwick"),
+    }
     assert f"{HOME}/oauth/jd_id/callback" in small.account("jd_id", "samudra")["callbacks"]
 
 
@@ -129,7 +135,7 @@ def test_a_channel_that_was_turned_off_is_left_as_it_is(
     said = connect(command, small)
     assert "JD.com is there and not on. It is left as it is: http" in said.output
     with as_merchant(app, "northwick"):
-        assert [each.state for each in channels()] == [ConnectionState.SAVED]
+        assert channels()[0].state is ConnectionState.SAVED
 
 
 def test_a_call_that_was_broken_off_is_taken_up_where_it_ended(
@@ -142,7 +148,7 @@ def test_a_call_that_was_broken_off_is_taken_up_where_it_ended(
     assert "Traceback" not in said.output
     assert connect(command, small).exit_code == 0
     with as_merchant(app, "samudra"):
-        assert [each.integration for each in channels()] == ["jd_id", "jd_com"]
+        assert [each.integration for each in channels()] == ["jd_id", "jd_com", "jdl"]
         assert {each.state for each in channels()} == {ConnectionState.ACTIVE}
 
 

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
+from portal.integrations import all_integrations
 from portal.kit import postgres, roles
 from tests import servers
 from tests.stack import free_port
@@ -173,6 +174,9 @@ def test_a_backup_is_restored_with_its_walls(superuser: str, installed: dict[str
 def test_the_document_names_every_variable_that_is_read_and_no_other() -> None:
     source = (ROOT / "portal/config.py").read_text()
     read = set(re.findall(r'said\.get\("(PORTAL_\w+)"', source))
+    read |= {
+        f"PORTAL_{one.key}_{value.key}".upper() for one in all_integrations().values() for value in one.house_values
+    }
     named = set(re.findall(r"PORTAL_\w+", TEXT))
     not_yet = {"PORTAL_MAIL_URL"}
     assert read - not_yet == named

@@ -1,13 +1,17 @@
 """What RQ calls.  It finds the verb for a kind of work and hands over the row; none of it is logic."""
 
-from portal.flows import batches, connections, grants, sync, work
+from portal.flows import activation, batches, deliveries, grants, sync, upload_import, upload_reading, work
 
 VERBS: dict[str, work.Verb] = {
-    "activate": connections.activate,
+    "activate": activation.activate,
     "sync": sync.run,
     "sync_due": sync.due,
     "renew_token": grants.renew,
     "link_batch": batches.carry_out,
+    "delivery": deliveries.apply,
+    "delivery_rest": deliveries.rest,
+    "read_upload": upload_reading.carry_out,
+    "import_upload": upload_import.carry_out,
 }
 
 

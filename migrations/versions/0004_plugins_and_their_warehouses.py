@@ -121,7 +121,9 @@ def _warehouses() -> None:
         _moment("asked_at"),
         _moment("changed_at"),
         _moment("created_at"),
-        sa.UniqueConstraint("merchant_id", "connection_id", "direction", "remote_id", name="one_document_per_remote_id"),
+        sa.UniqueConstraint(
+            "merchant_id", "connection_id", "direction", "remote_id", name="one_document_per_remote_id"
+        ),
     )
     op.create_index("ix_document_reference", "document", ["merchant_id", "reference"])
 

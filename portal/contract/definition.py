@@ -74,13 +74,15 @@ class Setting:
 class HouseValue:
     """One value that the operator sets for all connections of the remote: `PORTAL_<INTEGRATION>_<KEY>`.
 
-    `file` means that the variable names a file and the value is its text.
+    `file` means that the variable names a file and the value is its text.  `check` raises ValueError with a sentence
+    for the operator where a value cannot be used, so that it is told before anything is called.
     """
 
     key: str
     default: str = ""
     secret: bool = False
     file: bool = False
+    check: Callable[[str], object] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +125,9 @@ class Grant:
     changes the code into tokens, `renew(client, tokens)` renews them.  `renew_before` is how long before the expiry
     that is done.  `needed(settings)` is False where the saved settings work without it.  `refused(query)` is what a
     callback without a usable code means.  `pasted(text)` finds the code in what the remote's own page showed, where
-    nothing leads back ("" for none); `shown_at(account)` is the address of that page.  With `warn_before` the merchant
-    is told so long before the access ends that it has to be given anew; without it a renewal is expected to work.
+    nothing leads back ("" for none), `pasted_tokens(text)` the tokens themselves (None for none); `shown_at(account)`
+    is the address of that page.  With `warn_before` the merchant is told so long before the access ends that it has to
+    be given anew; without it a renewal is expected to work.
     """
 
     authorise: Callable[[Account, str, str], str]
@@ -134,6 +137,7 @@ class Grant:
     needed: Callable[[Mapping[str, str]], bool] = lambda settings: True
     refused: Callable[[Mapping[str, str]], RemoteError] = lambda query: Refused(Cause.GRANT_REFUSED)
     pasted: Callable[[str], str] | None = None
+    pasted_tokens: Callable[[str], Tokens | None] | None = None
     shown_at: Callable[[Account], str] | None = None
     warn_before: timedelta | None = None
     may: tuple[Text, ...] = ()

@@ -1,5 +1,6 @@
 """SKU codes that are nearly the same: how they are made, and the normal form by which they are found."""
 
+import re
 from unicodedata import category, normalize
 
 
@@ -26,3 +27,9 @@ def near(sku: str, way: int) -> str:
         f"\u3000{sku.lower()}",
     )
     return ways[way % len(ways)]
+
+
+def parent_named(sku: str) -> int | None:
+    """The number of the parent that a generated code names, also in a near writing of it; None for other texts."""
+    found = re.match(r"[a-z]{3}-[a-z]{3}-[a-z]{0,3}(\d{5,7})-", twin(sku))
+    return int(found[1]) if found else None

@@ -118,20 +118,30 @@ def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is no JSON")
 
 
-def read_json(answer: Answer) -> dict[str, Any]:
-    """The body as a JSON object, numbers with decimals as Decimal.
+def parsed(text: str) -> Any:
+    """JSON, numbers with decimals as Decimal.  Raises ValueError for anything else, however it is broken."""
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+    except (ArithmeticError, RecursionError) as why:
+        raise ValueError(type(why).__name__) from None
 
-    Raises Garbled for HTML, cut JSON, bytes that are no UTF-8, and for any JSON that is no object.
-    """
+
+def read_any_json(answer: Answer) -> Any:
+    """The body as JSON of any kind.  Raises Garbled for HTML, cut JSON, and bytes that are no UTF-8."""
     try:
         text = answer.body.decode("utf-8-sig")
     except UnicodeDecodeError as why:
         raise Garbled(Cause.WRONG_ENCODING, f"byte {why.start} is not UTF-8", sample=answer.body) from None
     try:
-        found = json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
-    except (ValueError, ArithmeticError, RecursionError):
+        return parsed(text)
+    except ValueError:
         kind = answer.headers.get("Content-Type", "no content type")[:60]
         raise Garbled(Cause.NOT_READABLE, f"not JSON ({kind}, {len(answer.body)} bytes)", sample=answer.body) from None
+
+
+def read_json(answer: Answer) -> dict[str, Any]:
+    """The body as a JSON object.  Raises Garbled for any other."""
+    found = read_any_json(answer)
     if not isinstance(found, dict):
         raise Garbled(Cause.NOT_READABLE, f"a JSON {type(found).__name__}, not an object", sample=answer.body)
     return found

@@ -1,13 +1,15 @@
 """Reading single values out of a remote's item.  What cannot be read is refused; nothing passes through a float."""
 
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
 from portal.contract.errors import BadRecord
 from portal.kit.money import Money, money
 
+_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Fifteen digits before the point are more than any price, and keep an exponent from becoming a million digits.
 _DIGITS = 15
@@ -84,6 +86,27 @@ def instant(raw: Any, name: str) -> datetime | None:
         return _EPOCH + timedelta(milliseconds=int(word))
     except OverflowError:
         raise BadRecord(f"{name} lies outside the calendar") from None
+
+
+def local_time(raw: Any, name: str, zone: tzinfo) -> datetime | None:
+    """A moment given as `yyyy-MM-dd HH:mm:ss` in the remote's zone, None where there is none."""
+    word = text(raw, name).strip()
+    if not word:
+        return None
+    found = moment_of(word, zone)
+    if found is None:
+        raise BadRecord(f"{name} is not a date and time")
+    return found
+
+
+def moment_of(word: str, zone: tzinfo) -> datetime | None:
+    """The moment of a text `yyyy-MM-dd HH:mm:ss` in a zone, None for any other text."""
+    if not _STAMP.fullmatch(word):
+        return None
+    try:
+        return datetime.strptime(word, "%Y-%m-%d %H:%M:%S").replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _found(raw: Any, name: str) -> Any:

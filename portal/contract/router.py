@@ -8,28 +8,32 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 from portal.contract.errors import Busy, Cause, Garbled, Refused, RemoteError, Unauthorised
-from portal.contract.http import Account, Answer, ApiClient, Line, read_json, request_to
+from portal.contract.gateway import Body, GatewayClient, code_of, count, said_yes, want, words_of
+from portal.contract.http import Answer, request_to
 from portal.contract.signing import pairs_digest
 
-Body = Mapping[str, Any]
-T = TypeVar("T")
+__all__ = [
+    "CODES",
+    "Body",
+    "Dialect",
+    "RouterClient",
+    "count",
+    "open_envelope",
+    "refusal",
+    "said_yes",
+    "want",
+]
 
 _BEIJING = timezone(timedelta(hours=8))
-_CLOCK_CODE = "8"
 _QUOTA_CODE = "2"
-# A correction smaller than this would change nothing about a refusal at six minutes.
-_WORTH_CORRECTING = timedelta(seconds=5)
 # The gateway does not say which limit was hit.  Asking again once an hour is no hammering, and a wrong reading of ours
 # costs an hour, not a day.
 _QUOTA_LOOK_AGAIN = 3600.0
 _RATE_LOOK_AGAIN = 2.0
-# What is shorter is no secret, and would be found in the middle of common words.
-_SECRET_LENGTH = 8
 
 # What each code of the gateway means for us (JD.com gateway, table of error codes).  A code that is not listed is asked
 # again later, and the work table gives up in the end.
@@ -117,52 +121,13 @@ def open_envelope(body: Body) -> Body:
     """
     if "error_response" in body:
         error = want(body, "error_response", dict)
-        raise refusal(_code(error), _words(error, "en_desc", "zh_desc"))
+        raise refusal(code_of(error), words_of(error, "en_desc", "zh_desc"))
     inner = next(iter(body.values()), None)
     if not isinstance(inner, dict):
         raise Garbled(Cause.NOT_READABLE, f"the answer holds a {type(inner).__name__}, not an object")
-    if (code := _code(inner, missing="0")) != "0":
-        raise refusal(code, _words(inner, "error_description", "en_desc", "zh_desc"))
+    if (code := code_of(inner, missing="0")) != "0":
+        raise refusal(code, words_of(inner, "error_description", "en_desc", "zh_desc"))
     return inner
-
-
-def want(inside: Body, name: str, kind: type[T]) -> T:
-    """A part that an answer cannot do without.  Raises Garbled where it is missing or of another kind."""
-    found = inside.get(name)
-    if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
-        raise Garbled(Cause.NOT_READABLE, f"{name} is a {type(found).__name__}, not a {kind.__name__}")
-    return found
-
-
-def count(inside: Body, name: str) -> int:
-    """A number of rows, given as number or text."""
-    found = inside.get(name)
-    if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 16:
-        return int(found)
-    number = want(inside, name, int)
-    if number < 0:
-        raise Garbled(Cause.NOT_READABLE, f"{name} is below nothing")
-    return number
-
-
-def said_yes(flag: Any) -> bool:
-    """A success flag, which is a boolean in some answers and text in others."""
-    if isinstance(flag, str) and flag.lower() in {"true", "false"}:
-        return flag.lower() == "true"
-    if not isinstance(flag, bool):
-        raise Garbled(Cause.NOT_READABLE, f"success is a {type(flag).__name__}")
-    return flag
-
-
-def _code(inside: Body, *, missing: str | None = None) -> str:
-    found = inside.get("code", missing)
-    if isinstance(found, bool) or not isinstance(found, str | int):
-        raise Garbled(Cause.NOT_READABLE, f"code is a {type(found).__name__}")
-    return str(found).strip()
-
-
-def _words(inside: Body, *names: str) -> str:
-    return next((each for name in names if isinstance(each := inside.get(name), str) and each), "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,15 +147,10 @@ class Dialect:
     unwrap: Callable[[Body], Body] = open_envelope
 
 
-class RouterClient(ApiClient):
-    """Speaks with a router gateway.  `call` is the one place that signs; a subclass names methods and pages."""
+class RouterClient(GatewayClient):
+    """Speaks with a router gateway.  `send` is the one place that signs; a subclass names methods and pages."""
 
     dialect: Dialect
-
-    def __init__(self, account: Account, line: Line) -> None:
-        super().__init__(account, line)
-        self._offset = timedelta(0)
-        self._was_answered = False
 
     @staticmethod
     def sign(parameters: Mapping[str, str], secret: str) -> str:
@@ -208,29 +168,14 @@ class RouterClient(ApiClient):
         return self.account.tokens.access
 
     def call(self, method: str, parameters: Mapping[str, Any] | str) -> Body:
-        """Perform one method and open its envelope.  Text goes out as it is, a mapping as JSON.
-
-        A refused clock is set right by the gateway's own Date once, and the call repeated once.
-        """
+        """Perform one method and open its envelope.  Text goes out as it is, a mapping as JSON."""
         # Serialised once: what is signed and what is sent must be the same bytes.
-        said = parameters if isinstance(parameters, str) else json.dumps(parameters, ensure_ascii=False)
-        try:
-            inner = self._with_right_clock(method, said)
-        except RemoteError as why:
-            raise self._told(why, method) from None
-        self._was_answered = True
-        return inner
+        return self.perform(
+            method, parameters if isinstance(parameters, str) else json.dumps(parameters, ensure_ascii=False)
+        )
 
-    def _with_right_clock(self, method: str, said: str) -> Body:
-        answer = self._send(method, said)
-        try:
-            return self._open(answer)
-        except Refused as why:
-            if why.code != _CLOCK_CODE or not self._set_clock(answer):
-                raise
-        return self._open(self._send(method, said))
-
-    def _send(self, method: str, said: str) -> Answer:
+    def send(self, method: str, said: str) -> Answer:
+        """Everything goes as one form, the application parameters as JSON inside it."""
         settings = self.account.settings
         key, secret = settings.get("api_key", ""), settings.get("api_secret", "")
         if not (key and secret):
@@ -247,62 +192,31 @@ class RouterClient(ApiClient):
         pairs["sign"] = self.sign(pairs, secret)
         return self.ask(request_to("POST", self.address(), data=pairs))
 
-    def _open(self, answer: Answer) -> Body:
-        # A remote may echo what it was sent; nothing of it may reach a log, a page or a kept sample.
-        body = answer.body
-        for secret in self._secrets():
-            body = body.replace(secret.encode(), b"***")
-        try:
-            return self.dialect.unwrap(read_json(Answer(answer.status, answer.headers, body)))
-        except Garbled as why:
-            why.sample = why.sample or body[:4000]
-            raise
+    def unwrap(self, body: Body) -> Body:
+        """As the generation of the gateway wraps its answers."""
+        return self.dialect.unwrap(body)
 
     def _timestamp(self) -> str:
         """The form with milliseconds and offset, in the gateway's zone whatever the zone of this machine."""
-        moment = (self.line.now() + self._offset).astimezone(self.dialect.zone)
+        moment = self.gateway_now().astimezone(self.dialect.zone)
         return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}{moment:%z}"
 
-    def _set_clock(self, answer: Answer) -> bool:
-        """Take over the gateway's time.  False where it tells none, or none that differs."""
-        # A server in front may have put its own Date before the gateway's.
-        said = answer.headers.get_list("Date")
-        try:
-            theirs = parsedate_to_datetime(said[-1])
-        except (IndexError, ValueError):
-            return False
-        if theirs.tzinfo is None:
-            return False
-        offset = theirs - self.line.now()
-        differs = abs(offset - self._offset) >= _WORTH_CORRECTING
-        self._offset = offset
-        return differs
-
-    def _told(self, why: RemoteError, method: str) -> RemoteError:
-        """The same error with the method's name."""
-        detail = f"{method}: {why.detail}" if why.detail else method
-        if isinstance(why, Garbled):
-            return Garbled(why.cause, detail, sample=why.sample, code=why.code)
-        cause, after = why.cause, why.after
-        if why.code == _QUOTA_CODE and cause is Cause.QUOTA_USED:
-            cause, after = self._which_limit()
-        return type(why)(cause, detail, code=why.code, after=after)
-
-    def _which_limit(self) -> tuple[Cause, float]:
+    def limit(self, why: RemoteError) -> tuple[Cause, float | None]:
         """The day's quota and the limit per second answer with one code.
 
         Where this client was answered a moment ago the quota can hardly be what ended, so a short wait is tried; where
         already the first call is refused, the quota counts as used until the day turns in Beijing.
         """
+        if why.code != _QUOTA_CODE or why.cause is not Cause.QUOTA_USED:
+            return super().limit(why)
         if self._was_answered:
             return Cause.RATE_LIMITED, _RATE_LOOK_AGAIN
         here = self.line.now().astimezone(_BEIJING)
         turns = datetime.combine(here.date() + timedelta(days=1), datetime.min.time(), _BEIJING)
         return Cause.QUOTA_USED, min((turns - here).total_seconds(), _QUOTA_LOOK_AGAIN)
 
-    def _secrets(self) -> list[str]:
-        tokens = self.account.tokens
+    def secrets(self) -> list[str]:
+        """What was typed and what was granted."""
+        tokens, settings = self.account.tokens, self.account.settings
         kept = [tokens.access, tokens.refresh] if tokens else []
-        settings = self.account.settings
-        found = (*kept, settings.get("api_secret", ""), settings.get("access_token", ""))
-        return [each for each in found if len(each) >= _SECRET_LENGTH]
+        return [*kept, settings.get("api_secret", ""), settings.get("access_token", "")]

@@ -1,5 +1,7 @@
 """What an integration says of the pushes that its remote sends: how to believe one, and what it hints at."""
 
+import base64
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +23,7 @@ class Reason(StrEnum):
     NO_ID = "no_id"
     NOT_READABLE = "not_readable"
     NO_KEY = "no_key"
+    OTHER_BODY = "other_body"
 
 
 class Distrust(Exception):
@@ -34,7 +37,7 @@ class Distrust(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What came: the headers by lower-case name (one that came twice joined with a comma), and the bytes of the body."""
+    """What came: the headers by lower-case name (one that came twice joined by a comma), and the bytes of the body."""
 
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
@@ -42,10 +45,15 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Believed:
-    """A push whose signature holds.  `event_id` is the sender's own id for it, the same in every repetition."""
+    """A push whose signature holds.  `event_id` is the sender's own id for it, the same in every repetition.
+
+    `content` is what the event says, without what a sender writes anew into each repetition (its time, its signature);
+    None where the whole body is the same each time.  An id that returns with another content is not believed.
+    """
 
     event_id: str
     sent_at: datetime | None = None
+    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +78,29 @@ class Reply:
     content_type: str = "text/plain; charset=utf-8"
 
 
+def new_key() -> str:
+    """A key of 32 random bytes as the Standard Webhooks write one."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Webhook:
     """How a remote pushes.
 
     `verify(push, keys, now)` believes a push or raises Distrust; it compares in constant time, tries every key (the
     current one first), and reads no more than it must.  `hint(push)` reads a believed push, or raises ValueError.
-    `key_from` names the house's value with the key; "" means a key of the connection's own, made here and told to the
-    merchant.  `window` is how far the sender's clock may be off, `repeats_for` for how long it sends an event again.
-    `taken` answers every push that was kept or is known, `refused` one that is not believed, `failed` one that could
-    not be kept.  `masked` are the names of body fields that hold buyers' data.  `topics` names what may come.
+    `key_from` names the house's value with the key; "" means a key of the connection's own, made here by `new_key` and
+    told to the merchant.  `window` is how far the sender's clock may be off, `repeats_for` for how long it sends an
+    event again.  `taken` answers every push that was kept or is known, `refused` one that is not believed, `failed` one
+    that could not be kept.  `masked` are the names of body fields that hold buyers' data.  `topics` names what may
+    come.
     """
 
     verify: Callable[[Push, Sequence[str], datetime], Believed]
     hint: Callable[[Push], Hint]
     topics: Mapping[str, Text]
     key_from: str = ""
+    new_key: Callable[[], str] = new_key
     window: timedelta = WINDOW
     repeats_for: timedelta = timedelta(days=3)
     taken: Reply = Reply(204)

@@ -2,27 +2,36 @@
 
 import uuid
 from collections.abc import Collection, Mapping
-from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from portal import integrations
-from portal.contract.definition import Entry, Integration, Kind, Resource
-from portal.contract.errors import Cause, RemoteError, Unauthorised
+from portal.contract.definition import Entry, Integration
 from portal.contract.options import Options
 from portal.contract.records import Shop, Verdict
-from portal.flows import audit, grants, lines, logos, notices, saving, secrets, sync, trouble, work
+from portal.flows import (
+    activation,
+    audit,
+    grants,
+    lines,
+    logos,
+    notices,
+    plugins,
+    resources,
+    saving,
+    secrets,
+    sync,
+    trouble,
+    webhooks,
+)
 from portal.flows.audit import By
-from portal.flows.work import Claim, Outcome
 from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
-from portal.models import Connection, ConnectionState, GrantAttempt, Store
-from portal.models.work import work_key
+from portal.models import Connection, ConnectionState, ConnectLink, GrantAttempt, Store
 
-FIRST_CHECK = timedelta(minutes=5)
 LONGEST_NAME = 80
 # What the house asks of every connection, whether its integration names it or not.
 OF_THE_HOUSE = {"import_products", "import_orders"}
@@ -51,6 +60,9 @@ def install(store: Store, key: str, by: By) -> Connection:
     db.session.add(connection)
     audit.note(by, "connection_added", "connection", connection.id, name=connection.name, store_id=store.id)
     _flush()
+    if one.webhook is not None and not webhooks.has_own_key(one):
+        # The remote registers the address before anything else, so it is there from the first page on.
+        webhooks.open_hook(connection, by.name)
     db.session.commit()
     return connection
 
@@ -71,9 +83,18 @@ def confirm(connection: Connection, ticked: Collection[str], by: By) -> None:
 
 
 def save_settings(
-    connection: Connection, name: str, values: Mapping[str, str], by: By, *, picture: bytes | None = None
+    connection: Connection,
+    name: str,
+    values: Mapping[str, str],
+    by: By,
+    *,
+    picture: bytes | None = None,
+    is_default: bool | None = None,
 ) -> None:
-    """Save what the merchant typed; an empty secret keeps the saved one.  Contacts nobody.  Raises Refusal."""
+    """Save what the merchant typed; an empty secret keeps the saved one.  Contacts nobody.  Raises Refusal.
+
+    `is_default` None leaves open which plugin is the store's default.
+    """
     one = integrations.get(connection.integration)
     plain, sealed = _sorted_values(one, values)
     if not 1 <= len(name.strip()) <= LONGEST_NAME:
@@ -84,13 +105,17 @@ def save_settings(
     before = {"name": connection.name, **connection.settings}
     connection.name = name.strip()
     connection.settings = {**connection.settings, **plain}
-    _flush()
+    connection.stock_key = plugins.stock_key(connection)
+    if is_default is not None:
+        plugins.make_default(connection, is_default, by)
+    with saving.refused_as("one_active_plugin_per_stock", Refusal("stock_counted_twice", other="")):
+        _flush()
     for field, text in sealed.items():
         secrets.keep(connection, field, text, by.name)
     if connection.state is ConnectionState.DRAFT:
         connection.move(ConnectionState.SAVED)
     if _app_changed(one, before, plain):
-        secrets.forget(connection, "token.access", "token.refresh")
+        secrets.forget(connection, "token.access", "token.refresh", "token.account")
         connection.token_expires_at = connection.granted_at = None
     if sealed or any(before.get(key, "") != value for key, value in plain.items()):
         _start_anew(connection)
@@ -173,7 +198,7 @@ def save_options(connection: Connection, values: Mapping[str, Any], by: By) -> N
     before = dict(connection.options)
     known = ({each.key for each in one.options} | OF_THE_HOUSE) - {"export"}
     connection.options = {**before, **{key: value for key, value in values.items() if key in known}}
-    _follow_import(connection, before, by)
+    _follow_switches(connection, before, by)
     if connection.options != before:
         audit.note(
             by,
@@ -188,13 +213,15 @@ def save_options(connection: Connection, values: Mapping[str, Any], by: By) -> N
     db.session.commit()
 
 
-def _follow_import(connection: Connection, before: Mapping[str, Any], by: By) -> None:
-    """The import of the catalogue starts and stops with its switch, where the connection is on."""
-    was, wanted = Options.read(before).import_products, connection.known_options.import_products
-    if was and not wanted:
-        sync.stop_all(connection, "import_turned_off")
-    elif wanted and not was and connection.state is ConnectionState.ACTIVE and not sync.rests(connection):
-        sync.start(connection, Resource.PRODUCTS, by.name)
+def _follow_switches(connection: Connection, before: Mapping[str, Any], by: By) -> None:
+    """What is pulled starts and stops with its switch, where the connection is on."""
+    earlier = Options.read(before)
+    for resource, pull in integrations.get(connection.integration).pulls.items():
+        was, wanted = bool(getattr(earlier, pull.option)), resources.wanted(connection, resource)
+        if was and not wanted:
+            sync.stop_all(connection, "import_turned_off", resource)
+        elif wanted and not was and connection.state is ConnectionState.ACTIVE and not sync.rests(connection):
+            sync.start(connection, resource, by.name)
 
 
 def save_audits(connection: Connection, words: Mapping[str, str], by: By) -> None:
@@ -212,6 +239,7 @@ def save_audits(connection: Connection, words: Mapping[str, str], by: By) -> Non
         "connection",
         connection.id,
         name=connection.name,
+        store_id=connection.store_id,
         before=before,
         after=connection.audits,
     )
@@ -240,38 +268,35 @@ def turn_on(connection: Connection, by: By) -> None:
         raise Refusal("not_ready", step=missing[0])
     if connection.is_active:
         return
+    plugins.check_stock_is_free(connection)
     connection.move(ConnectionState.ACTIVATING)
-    _begin_check(connection, by)
+    with saving.refused_as("one_active_plugin_per_stock", Refusal("stock_counted_twice", other="")):
+        db.session.flush()
+    activation.begin(connection, by)
     audit.note(by, "turned_on", "connection", connection.id, name=connection.name, store_id=connection.store_id)
     db.session.commit()
-
-
-def _begin_check(connection: Connection, by: By) -> None:
-    connection.active_since = now()
-    trouble.forget(connection)
-    work.add(
-        "activate",
-        lines.lane(connection),
-        work_key("activate", connection.id),
-        _body(connection),
-        priority=2,
-        asked_by=by.name,
-    )
 
 
 def check_again(connection: Connection, by: By) -> None:
     """The button *Check again*: the first check begins anew, with five minutes of its own.  Raises Refusal."""
     if connection.state is not ConnectionState.ACTIVATING:
         return turn_on(connection, by)
-    _begin_check(connection, by)
+    activation.begin(connection, by)
     db.session.commit()
     return None
 
 
-def adopt(connection: Connection, session_hash: bytes, by: By) -> None:
+def adopt(
+    connection: Connection,
+    session_hash: bytes,
+    by: By,
+    *,
+    link: ConnectLink | None = None,
+    pushes: bool | None = None,
+) -> None:
     """Take over what a consent brought; one that only rested for want of it is turned on again.  Raises Refusal."""
     rested = connection.state in {ConnectionState.PAUSED, ConnectionState.FAILED}
-    grants.adopt(connection, session_hash, by)
+    grants.adopt(connection, session_hash, by, link=link, pushes=pushes)
     if rested:
         turn_on(connection, by)
 
@@ -288,56 +313,11 @@ def turn_off(connection: Connection, by: By) -> None:
     db.session.commit()
 
 
-def _body(connection: Connection) -> dict[str, str]:
-    return {"connection": str(connection.id)}
-
-
-def activate(claimed: Claim) -> Outcome:
-    """Work: check the credentials with the remote, then start what the options ask for."""
-    connection = find(uuid.UUID(claimed.body["connection"]))
-    if connection.state is not ConnectionState.ACTIVATING:
-        return None
-    one = integrations.get(connection.integration)
-    try:
-        grants.keep_fresh(connection)  # While the channel was off its tokens may have ended.
-        who = lines.account(connection)
-        db.session.commit()  # No transaction stays open while the remote thinks.
-        with lines.open_client(connection, with_account=who) as client:
-            shop = one.check(client)
-    except RemoteError as why:
-        return _activation_failed(claimed, why)
-    _lock(connection)  # Before the work's row, as whoever turns the connection off takes the two.
-    work.hold(claimed)  # Turning off takes the work back, so whoever still holds it finds the connection activating.
-    connection.checked_at, connection.shop_id, connection.shop_name = now(), shop.remote_id, shop.name
-    connection.move(ConnectionState.ACTIVE)
-    if connection.known_options.import_products and Resource.PRODUCTS in one.pulls and not sync.rests(connection):
-        sync.start(connection, Resource.PRODUCTS, claimed.asked_by)
-    sync.plan(connection, Resource.PRODUCTS)
-    grants.plan_renewal(connection)
-    return None
-
-
-def _activation_failed(claimed: Claim, why: RemoteError) -> Outcome:
-    """A refusal ends the activation at once; a remote that does not answer gets five minutes."""
-    connection = find(uuid.UUID(claimed.body["connection"]))
-    if connection.state is not ConnectionState.ACTIVATING:
-        return None
-    patient = connection.active_since is not None and now() - connection.active_since < FIRST_CHECK
-    if isinstance(why, Unauthorised):
-        trouble.pause(connection, why, in_hand="activate")
-        return None
-    again = work.after_failure(min(claimed.attempts, 4), str(why), why.after)
-    if patient and why.cause in {Cause.BUSY, Cause.UNREACHABLE, Cause.TIMEOUT, Cause.RATE_LIMITED, Cause.QUOTA_USED}:
-        return again
-    connection.move(ConnectionState.FAILED)
-    trouble.tell(connection, why)
-    return None
-
-
 def remove(connection: Connection, by: By) -> None:
     """Disconnect: destroy the secrets, the listings and their links.  Products stay.  Raises Refusal while it is on."""
     if connection.is_active:
         raise Refusal("turn_off_first")
+    plugins.check_unused(connection)
     trouble.stop_work(connection)
     sync.stop_all(connection, "removed")
     audit.note(
@@ -348,14 +328,6 @@ def remove(connection: Connection, by: By) -> None:
     logos.drop(connection)
     db.session.execute(sa.delete(Connection).where(Connection.merchant_id == whose(), Connection.id == connection.id))
     db.session.commit()
-
-
-def default_plugins() -> dict[uuid.UUID, str]:
-    """The name of the default plugin by store."""
-    query = sa.select(Connection.store_id, Connection.name).where(
-        Connection.merchant_id == whose(), Connection.is_default, Connection.kind == Kind.FULFILMENT.value
-    )
-    return {row.store_id: row.name for row in db.session.execute(query)}
 
 
 def _lock(connection: Connection) -> None:

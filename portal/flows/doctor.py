@@ -9,8 +9,9 @@ import redis
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal import migrate
-from portal.flows import people, pulse, secrets
+from portal import integrations, migrate
+from portal.contract.errors import Refused
+from portal.flows import lines, people, pulse, secrets
 from portal.flows.house import house
 from portal.kit.clock import now
 from portal.kit.db import Base, acting_for, db
@@ -61,7 +62,7 @@ def _fault(says: str) -> Finding:
 
 def examine() -> list[Finding]:
     """Everything that can be looked at from this machine."""
-    return [*_address(), *_database(), *_redis()]
+    return [*_address(), *_remotes(), *_database(), *_redis()]
 
 
 def _address() -> Iterator[Finding]:
@@ -81,6 +82,22 @@ def _address() -> Iterator[Finding]:
         )
     else:
         yield _well(f"Browsers reach the portal at {url}.")
+
+
+def _remotes() -> Iterator[Finding]:
+    """Whether what the operator sets for a remote is there and can be read."""
+    for one in integrations.all_integrations().values():
+        try:
+            values = {each.key: lines.house_value(one, each.key) for each in one.house_values}
+        except Refused as why:
+            yield _fault(f"{one.name}: {why.detail}. Mend it, or unset the variable.")
+            continue
+        missing = [key for key, value in values.items() if key == one.app_key and not value]
+        if missing:
+            name = f"PORTAL_{one.key}_{missing[0]}".upper()
+            yield _well(f"{one.name} is not in use: {name} is not set, so its connections cannot be turned on.")
+        elif values:
+            yield _well(f"{one.name} is called under the keys of this installation.")
 
 
 def _is_inside(host: str) -> bool:

@@ -5,17 +5,17 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
 from portal import integrations
-from portal.contract.definition import Integration
+from portal.contract.definition import Grant, Integration
 from portal.contract.errors import Busy, Cause, Refused, RemoteError, Unauthorised
-from portal.contract.http import Account
-from portal.contract.records import Tokens
-from portal.flows import audit, lines, secrets, trouble, work
+from portal.contract.http import Account, ApiClient
+from portal.contract.records import Shop, Tokens
+from portal.flows import audit, lines, notices, secrets, trouble, work
 from portal.flows.audit import By
 from portal.flows.house import house
 from portal.flows.work import Claim, Outcome
@@ -23,13 +23,15 @@ from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id, new_token
-from portal.models import Connection, ConnectionState, GrantAttempt
+from portal.models import Connection, ConnectionState, ConnectLink, GrantAttempt
 from portal.models.work import work_key
 
-LIFETIME = timedelta(minutes=10)
-SOON = timedelta(minutes=5)
+LIFETIME, SOON = timedelta(minutes=10), timedelta(minutes=5)
 RENEWAL_TAKES = timedelta(seconds=60)
 OTHERS_WAIT = 30.0
+# A remote that was asked for a later end and gave none is asked again so often, and the merchant is told.
+ASK_AGAIN, GRAVE = timedelta(days=1), timedelta(days=7)
+ENDS_SOON = "access_ends_soon"
 
 
 def callback_url(one: Integration) -> str:
@@ -37,26 +39,58 @@ def callback_url(one: Integration) -> str:
     return f"{house().settings.portal_url}/oauth/{one.key}/callback"
 
 
-def begin(connection: Connection, session_hash: bytes, by: By) -> str:
-    """The address of the remote's consent page for this connection.  Raises Refusal."""
+def begin(connection: Connection, session_hash: bytes, by: By | ConnectLink) -> str:
+    """The address of the remote's consent page for this connection.  Raises Refusal.
+
+    The trip is a user's, bound to the session, or that of a connect link, bound to the browser that opened it.
+    """
     one = integrations.get(connection.integration)
-    if one.grant is None or not one.grant.needed(connection.settings) or by.user_id is None:
-        raise Refusal("nothing_to_grant")
-    state, redirect_uri = new_token(), callback_url(one)
-    db.session.add(
-        GrantAttempt(
-            merchant_id=whose(),
-            id=new_id(),
-            connection_id=connection.id,
-            state_hash=_hash(state),
-            session_hash=session_hash,
-            user_id=by.user_id,
-            redirect_uri=redirect_uri,
-        )
-    )
-    address = one.grant.authorise(lines.account(connection), redirect_uri, state)
+    grant, state, redirect_uri = _grant_of(one, connection), new_token(), callback_url(one)
+    attempt = _trip(connection, session_hash, by, redirect_uri)
+    attempt.state_hash = _hash(state)
+    db.session.add(attempt)
+    address = grant.authorise(lines.account(connection), redirect_uri, state)
     db.session.commit()
     return address
+
+
+def _grant_of(one: Integration, connection: Connection) -> Grant:
+    if one.grant is None or not one.grant.needed(connection.settings):
+        raise Refusal("nothing_to_grant")
+    return one.grant
+
+
+def _trip(connection: Connection, session_hash: bytes, by: By | ConnectLink, redirect_uri: str) -> GrantAttempt:
+    user_id, link_id = (None, by.id) if isinstance(by, ConnectLink) else (by.user_id, None)
+    if user_id is None and link_id is None:
+        raise Refusal("nothing_to_grant")
+    return GrantAttempt(
+        merchant_id=whose(),
+        id=new_id(),
+        connection_id=connection.id,
+        session_hash=session_hash,
+        user_id=user_id,
+        link_id=link_id,
+        redirect_uri=redirect_uri,
+    )
+
+
+def pasted(connection: Connection, text: str, session_hash: bytes, by: By | ConnectLink) -> GrantAttempt:
+    """What the remote showed on a page of its own instead of leading back, as if the browser had returned with it.
+
+    Raises Refusal where there is neither a code nor an access in the text.
+    """
+    one = integrations.get(connection.integration)
+    grant = _grant_of(one, connection)
+    tokens = grant.pasted_tokens(text) if grant.pasted_tokens else None
+    code = grant.pasted(text) if grant.pasted and tokens is None else ""
+    if tokens is None and not code:
+        raise Refusal("nothing_in_paste", "text", remote=one.name)
+    attempt = _trip(connection, session_hash, by, callback_url(one))
+    attempt.state_hash, attempt.returned_at = _hash(new_token()), now()
+    db.session.add(attempt)
+    db.session.commit()
+    return _finish(one, grant, attempt, connection, code, tokens)
 
 
 def returned(one: Integration, query: Mapping[str, str], session_hash: bytes, address: str) -> GrantAttempt:
@@ -76,20 +110,45 @@ def returned(one: Integration, query: Mapping[str, str], session_hash: bytes, ad
     if query.get("error") or not query.get("code"):
         return _brought_nothing(attempt, one.grant.refused(query))
     db.session.commit()  # The state is used from here on, whatever the remote answers.
+    return _finish(one, one.grant, attempt, connection, query["code"], None)
+
+
+def _finish(
+    one: Integration, grant: Grant, attempt: GrantAttempt, connection: Connection, code: str, tokens: Tokens | None
+) -> GrantAttempt:
+    """Change the code into tokens where there are none yet, ask whose they are, and keep them sealed."""
     try:
         who = lines.account(connection)
-        with lines.open_client(connection, with_account=who, seconds=lines.IN_A_REQUEST) as client:
-            tokens = one.grant.take(client, query["code"], redirect_uri)
+        if tokens is None:
+            with lines.open_client(connection, with_account=who, seconds=lines.IN_A_REQUEST) as client:
+                tokens = grant.take(client, code, attempt.redirect_uri)
         new = lines.with_tokens(who, tokens)
         with lines.open_client(connection, with_account=new, seconds=lines.IN_A_REQUEST) as client:
-            shop = one.check(client)
+            shop = _whose(one, client, tokens)
     except RemoteError as why:
         return _brought_nothing(attempt, why)
-    attempt.sealed = house().keyring.seal(_packed(tokens), _place(attempt))
+    packed = json.dumps([tokens.access, tokens.refresh, tokens.account])
+    attempt.sealed = house().keyring.seal(packed, _place(attempt))
     attempt.token_expires_at = tokens.expires_at
     attempt.shop_id, attempt.shop_name = shop.remote_id, shop.name
     db.session.commit()
     return attempt
+
+
+def _whose(one: Integration, client: ApiClient, tokens: Tokens) -> Shop:
+    """Whose the access is.
+
+    Where the first check goes step by step, it is that which finds a wrong code: the access was given all the same, and
+    nobody should have to give it twice for a slip of the pen.
+    """
+    try:
+        return one.check(client)
+    except Unauthorised:
+        raise
+    except RemoteError:
+        if not one.checks:
+            raise
+        return Shop(tokens.account, "")
 
 
 def _brought_nothing(attempt: GrantAttempt, why: RemoteError) -> GrantAttempt:
@@ -130,30 +189,43 @@ def last_trip(connection: Connection, session_hash: bytes) -> GrantAttempt | Non
     return db.session.scalars(query.order_by(GrantAttempt.returned_at.desc()).limit(1)).one_or_none()
 
 
-def adopt(connection: Connection, session_hash: bytes, by: By) -> None:
-    """The merchant saw whose shop it is and goes on: from now on the connection works with these tokens.
+def adopt(
+    connection: Connection,
+    session_hash: bytes,
+    by: By,
+    *,
+    link: ConnectLink | None = None,
+    pushes: bool | None = None,
+) -> None:
+    """Whoever went there saw whose account it is and goes on: from now on the connection works with these tokens.
 
-    Raises Refusal where nothing waits.
+    `link` is used up by it; `pushes` is whether the remote was told to send pushes, None where nobody said.  Raises
+    Refusal where nothing waits.
     """
     attempt = last_trip(connection, session_hash)
     if attempt is None or attempt.sealed is None:
         raise Refusal("nothing_to_grant")
     connection = _locked(connection.id)
-    access, refresh = json.loads(house().keyring.open(attempt.sealed, _place(attempt)))
-    _store(connection, Tokens(access, refresh, attempt.token_expires_at), by.name)
+    access, refresh, account = json.loads(house().keyring.open(attempt.sealed, _place(attempt)))
+    _store(connection, Tokens(access, refresh, attempt.token_expires_at, account), by.name)
     connection.granted_at = connection.checked_at = now()
     connection.shop_id, connection.shop_name = attempt.shop_id, attempt.shop_name
+    if pushes is not None:
+        connection.pushes = pushes
     if connection.state in {ConnectionState.PAUSED, ConnectionState.FAILED}:
         connection.move(ConnectionState.SAVED)
     trouble.forget(connection)
     if connection.is_active:
         plan_renewal(connection)
+    if link is not None:
+        link.used_at = now()
     db.session.execute(
         sa.delete(GrantAttempt).where(
             GrantAttempt.merchant_id == whose(), GrantAttempt.connection_id == attempt.connection_id
         )
     )
-    audit.note(by, "granted", "connection", connection.id, name=connection.name, store_id=connection.store_id)
+    verb = "granted" if link is None else "granted_by_link"
+    audit.note(by, verb, "connection", connection.id, name=connection.name, store_id=connection.store_id)
     db.session.commit()
 
 
@@ -161,6 +233,8 @@ def _store(connection: Connection, tokens: Tokens, by: str) -> None:
     secrets.keep(connection, "token.access", tokens.access, by)
     if tokens.refresh:
         secrets.keep(connection, "token.refresh", tokens.refresh, by)
+    if tokens.account:
+        secrets.keep(connection, "token.account", tokens.account, by)
     connection.token_expires_at = tokens.expires_at
     connection.generation += 1
     connection.renewal_started_at = None
@@ -189,7 +263,8 @@ def renew(claimed: Claim) -> Outcome:
     one = integrations.get(connection.integration)
     if one.grant is None or connection.token_expires_at is None:
         return None
-    left = connection.token_expires_at - one.grant.renew_before - now()
+    before = connection.token_expires_at
+    left = before - one.grant.renew_before - now()
     if left > timedelta(0):
         return work.Again(left.total_seconds())
     try:
@@ -199,19 +274,31 @@ def renew(claimed: Claim) -> Outcome:
             raise
         # `renew_before` is room for an outage: the remote is asked again for as long as the old tokens are good.
         return work.Again(60.0 * claimed.attempts, progress=False, why=str(why))
-    if not renewed:
-        connection = _locked(connection.id)
-        trouble.pause(connection, Unauthorised(Cause.TOKEN_EXPIRED, "the refresh was refused"), in_hand="renew_token")
-        return None
-    fresh = db.session.get_one(Connection, (whose(), connection.id))
-    db.session.refresh(fresh)
-    ends = fresh.token_expires_at
+    return _after_renewal(one.grant, connection.id, before if renewed else None)
+
+
+def _after_renewal(grant: Grant, connection_id: uuid.UUID, before: datetime | None) -> Outcome:
+    """When to ask next, where the end was at `before` (None: the remote refused).
+
+    An end that did not move is told to the merchant, who alone can do something about it.
+    """
+    connection = _locked(connection_id)
+    ends = connection.token_expires_at
     if ends is None:
         return None
-    # A remote whose tokens live shorter than `renew_before` must not be asked again and again.
-    return work.Again(
-        max((ends - one.grant.renew_before - now()).total_seconds(), (ends - now()).total_seconds() / 2, 30)
-    )
+    left = ends - now()
+    if before is None or left <= timedelta(0):
+        notices.clear("connection", connection.id, ENDS_SOON)
+        trouble.pause(connection, Unauthorised(Cause.TOKEN_EXPIRED, "it is not renewed"), in_hand="renew_token")
+        return None
+    if ends > before:
+        notices.clear("connection", connection.id, ENDS_SOON)
+        # A remote whose tokens live shorter than `renew_before` must not be asked again and again.
+        return work.Again(max((left - grant.renew_before).total_seconds(), left.total_seconds() / 2, 30))
+    if ends_soon(connection):
+        soon = left < GRAVE
+        notices.tell("connection", connection.id, ENDS_SOON, grave=soon, name=connection.name, soon=soon)
+    return work.Again(max(min(ASK_AGAIN, left).total_seconds(), 30))
 
 
 def keep_fresh(connection: Connection) -> None:
@@ -300,15 +387,12 @@ def _place(attempt: GrantAttempt) -> tuple[str, ...]:
     return secrets.place(attempt.connection_id, "grant", attempt.id)
 
 
-def _packed(tokens: Tokens) -> str:
-    return json.dumps([tokens.access, tokens.refresh])
-
-
 def ends_soon(connection: Connection) -> bool:
     """Whether the end of the access is near enough that the merchant should hear of it.
 
-    What is renewed by itself is worth a word only when the renewal is overdue.
+    What is renewed by itself is worth a word only when the renewal is overdue; what may not be renewed, as early as the
+    integration asks for it.
     """
     ends, grant = connection.token_expires_at, integrations.get(connection.integration).grant
-    warning = grant.renew_before / 2 if grant is not None else timedelta(days=3)
+    warning = (grant.warn_before or grant.renew_before / 2) if grant is not None else timedelta(days=3)
     return ends is not None and ends < now() + warning

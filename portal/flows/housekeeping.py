@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from portal.flows import people
+from portal.flows import delivery_spans, people, uploads
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db
 from portal.models import GrantAttempt, Notice, Run, RunPage, RunProblem, Work, WorkStatus
@@ -23,7 +23,7 @@ def look_again() -> None:
 
 
 def forget_done_work() -> None:
-    """Remove finished work, stale consent trips, the details of old runs and cleared notices.
+    """Remove finished work, stale consent trips, the details of old runs, undecided files, cleared notices, old pushes.
 
     Merchant by merchant, since no one sees them all.  The runs themselves stay, with their numbers.
     """
@@ -40,7 +40,9 @@ def forget_done_work() -> None:
                 )
             )
             _forget_runs(merchant_id)
+            uploads.forget_old()
             db.session.commit()
+            delivery_spans.forget(merchant_id, now())
 
 
 def _forget_runs(merchant_id: uuid.UUID) -> None:

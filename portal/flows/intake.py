@@ -4,18 +4,20 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
 
+from portal import integrations
 from portal.contract.errors import BadRecord
 from portal.contract.records import RemoteListing, Verdict
-from portal.flows import linking
+from portal.flows import linking, notices
 from portal.kit.clock import now
 from portal.kit.db import array, db
 from portal.kit.ids import new_id
-from portal.kit.text import near
+from portal.kit.text import near, storable
 from portal.models import Connection, LinkState
 
 LARGEST_QUANTITY = 2**31 - 1
@@ -24,11 +26,32 @@ LARGEST_PRICE = 10**15
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a page brought: listings seen for the first time, with news, and held back by the quality check."""
+    """What a page brought: things seen for the first time, with news, and held back by the quality check.
+
+    `news` are the remote ids of the first two.
+    """
 
     fresh: int = 0
     changed: int = 0
     held: int = 0
+    news: tuple[str, ...] = ()
+
+
+def verdicts(connection: Connection) -> dict[str, Verdict]:
+    """What the remote's audit words mean for this connection."""
+    declared = integrations.get(connection.integration).audits
+    return {**declared, **{word: Verdict(meaning) for word, meaning in connection.audits.items()}}
+
+
+def keep_asked(connection: Connection, records: Sequence[RemoteListing], asked: datetime) -> Kept:
+    """Take a page of listings into the open transaction, and ask once about words that nobody has given a meaning."""
+    audits = verdicts(connection)
+    unknown = sorted({each.audit_word for each in records if each.audit_word is not None} - audits.keys())
+    if unknown:
+        notices.tell(
+            "connection", connection.id, "unknown_audit_word", grave=False, name=connection.name, words=unknown
+        )
+    return keep(connection, records, audits)
 
 
 def keep(connection: Connection, records: Iterable[RemoteListing], audits: Mapping[str, Verdict]) -> Kept:
@@ -54,7 +77,8 @@ def keep(connection: Connection, records: Iterable[RemoteListing], audits: Mappi
                 in_company |= {row["sku_near"], known[row["remote_id"]].sku_near}
         emptied = [row["remote_id"] for row in news if not row["sku_near"] and row["remote_id"] in known]
         linking.settle(in_company - {""}, connection=connection, emptied=emptied)
-    return Kept(len(fresh), len(news) - len(fresh), len(passed) - sum(passed.values()))
+    told = tuple(row["remote_id"] for row in news)
+    return Kept(len(fresh), len(news) - len(fresh), len(passed) - sum(passed.values()), told)
 
 
 def _judge_alone(connection: Connection, fresh: Sequence[dict[str, Any]]) -> set[str]:
@@ -104,20 +128,12 @@ def _nears_in_use(connection: Connection, nears: Sequence[str]) -> set[str]:
 def check_storable(record: RemoteListing) -> None:
     """Raise BadRecord for what no table can hold: NUL, half a surrogate pair, a number beyond all measure."""
     for value in TOLD(record):
-        if isinstance(value, str) and ("\x00" in value or (not value.isprintable() and _is_broken(value))):
+        if isinstance(value, str) and not storable(value):
             raise BadRecord("a text that cannot be kept", record.remote_id)
     if record.quantity is not None and abs(record.quantity) > LARGEST_QUANTITY:
         raise BadRecord(f"a quantity of {record.quantity}", record.remote_id)
     if record.price is not None and abs(record.price.minor) > LARGEST_PRICE:
         raise BadRecord("a price beyond all measure", record.remote_id)
-
-
-def _is_broken(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def _newest(records: Iterable[RemoteListing]) -> dict[str, RemoteListing]:

@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from portal import integrations
 from portal.contract.definition import Entry, Integration
-from portal.contract.errors import Busy, Cause, Unauthorised
+from portal.contract.errors import Busy, Cause, Refused, Unauthorised
 from portal.contract.http import Account, ApiClient, Line
 from portal.contract.records import Tokens
 from portal.contract.wire import TOTAL_SECONDS, Wire
@@ -34,16 +35,43 @@ def addresses(one: Integration) -> dict[str, str]:
 
 
 def consent_origins() -> tuple[str, ...]:
-    """The origins of every remote's consent page, for the policy that says where forms may lead."""
-    found = [addresses(one).get("oauth") for one in integrations.all_integrations().values() if one.grant]
-    return tuple(dict.fromkeys(f"{urlsplit(each).scheme}://{urlsplit(each).netloc}" for each in found if each))
+    """The origins of every remote's consent pages, for the policy that says where forms may lead."""
+    granting = [one for one in integrations.all_integrations().values() if one.grant]
+    found = [each for one in granting for each in gateways(one, "oauth")[: 1 if is_sandbox() else None]]
+    return tuple(dict.fromkeys(f"{urlsplit(each).scheme}://{urlsplit(each).netloc}" for each in found))
 
 
-def gateways(one: Integration) -> list[str]:
+def gateways(one: Integration, use: str = "gateway") -> list[str]:
     """The known addresses that a form offers for a typed endpoint: the sandbox's first, where there is one."""
-    live = [address for each in one.settings if each.entry is Entry.ADDRESS for address in each.choices]
-    known = [addresses(one).get("gateway", ""), *(live or [one.hosts.get("gateway", "")])]
+    live = [
+        address for each in one.settings if each.entry is Entry.ADDRESS and each.use == use for address in each.choices
+    ]
+    known = [addresses(one).get(use, ""), *(live or [one.hosts.get(use, "")])]
     return list(dict.fromkeys(each for each in known if each))
+
+
+def house_value(one: Integration, key: str) -> str:
+    """What the operator set for all connections of a remote, "" where nothing is.
+
+    Where the house runs with a sandbox, what the sandbox knows stands in for what is not set.  Raises Refused for a
+    file that cannot be read and for a value that the remote could not use.
+    """
+    declared = next(each for each in one.house_values if each.key == key)
+    name = f"PORTAL_{one.key}_{key}".upper()
+    said = house().settings.of_remotes.get(name, "").strip()
+    if said and declared.file:
+        try:
+            said = Path(said).read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise Refused(Cause.HOUSE_KEYS, f"{name} names a file that cannot be read as UTF-8 text") from None
+    ready: Mapping[str, str] = getattr(one.sandbox, "house", {}) if is_sandbox() else {}
+    value = said or ready.get(key, "") or declared.default
+    if value and declared.check is not None:
+        try:
+            declared.check(value)
+        except ValueError as why:
+            raise Refused(Cause.HOUSE_KEYS, f"{name}: {why}") from None
+    return value
 
 
 def is_sandbox() -> bool:
@@ -54,8 +82,9 @@ def is_sandbox() -> bool:
     return bool(house().settings.sandbox_url)
 
 
-def _typed_endpoint(one: Integration, settings: Mapping[str, Any]) -> str:
-    return next((str(settings.get(each.key) or "") for each in one.settings if each.entry is Entry.ADDRESS), "")
+def _typed_endpoints(one: Integration, settings: Mapping[str, Any]) -> dict[str, str]:
+    typed = {each.use: str(settings.get(each.key) or "") for each in one.settings if each.entry is Entry.ADDRESS}
+    return {use: address for use, address in typed.items() if address}
 
 
 def check_endpoint(one: Integration, url: str) -> None:
@@ -78,7 +107,9 @@ def check_endpoint(one: Integration, url: str) -> None:
 
 
 def account(connection: Connection, tokens: Tokens | None = None) -> Account:
-    """The account of a connection, its secrets opened.  Raises Unauthorised where a typed one opens no more.
+    """The account of a connection, its secrets opened.
+
+    Raises Unauthorised where a typed one opens no more, and Refused where the operator has set no key for this remote.
 
     Tokens that open no more count as none, so that the merchant can sign in for new ones.
     """
@@ -88,18 +119,31 @@ def account(connection: Connection, tokens: Tokens | None = None) -> Account:
     if lost & {each.key for each in one.settings}:
         raise Unauthorised(Cause.WRONG_CREDENTIALS, "a saved secret can no longer be opened")
     settings = {each.key: str(connection.settings.get(each.key) or opened.get(each.key) or "") for each in one.settings}
+    settings |= {each.key: house_value(one, each.key) for each in one.house_values}
+    if _is_of_the_house(one) and not settings[one.app_key]:
+        raise Refused(Cause.HOUSE_KEYS, f"PORTAL_{one.key}_{one.app_key}".upper())
     hosts = addresses(one)
-    if not is_sandbox() and (typed := _typed_endpoint(one, settings)):
-        hosts["gateway"] = typed
+    if not is_sandbox():
+        hosts |= _typed_endpoints(one, settings)
     if tokens is None and "token.access" in opened:
-        tokens = Tokens(opened["token.access"], opened.get("token.refresh", ""), connection.token_expires_at)
+        refresh, whose_token = opened.get("token.refresh", ""), opened.get("token.account", "")
+        tokens = Tokens(opened["token.access"], refresh, connection.token_expires_at, whose_token)
     return Account(settings, hosts, tokens)
+
+
+def _is_of_the_house(one: Integration) -> bool:
+    """Whether all connections of a remote call it under one key, the operator's."""
+    return any(each.key == one.app_key for each in one.house_values)
 
 
 def lane(connection: Connection) -> str:
     """The lane of a connection's work: one app key at one remote, so that all who share the key share its pace."""
     one = integrations.get(connection.integration)
-    key = str(connection.settings.get(one.app_key) or secrets.readable(connection).get(one.app_key) or connection.id)
+    if _is_of_the_house(one):
+        key = house_value(one, one.app_key)
+    else:
+        key = str(connection.settings.get(one.app_key) or secrets.readable(connection).get(one.app_key) or "")
+    key = key or str(connection.id)
     return f"{one.key}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 

@@ -167,15 +167,13 @@ WOULD_BE_GONE = sa.text(
         where l.merchant_id = :merchant and l.connection_id = :connection and l.missing_since is null) live
     """
 )
-# A remote that suddenly lists almost nothing has more likely stumbled than sold out.
-MANY, LARGE_SHARE = 20, 0.5
 
 
-def mass_missing(connection: Connection, run_id: uuid.UUID) -> tuple[int, int] | None:
-    """How many of how many live listings a run did not see, where that is too much to believe at once; else None."""
+def lost(connection: Connection, run_id: uuid.UUID) -> tuple[int, int]:
+    """How many of how many live listings a run did not see."""
     values = {"merchant": whose(), "connection": connection.id, "run": run_id}
     gone, live = db.session.execute(WOULD_BE_GONE, values).one()
-    return (gone, live) if gone >= MANY and gone > live * LARGE_SHARE else None
+    return gone, live
 
 
 def settle_run(connection: Connection, run_id: uuid.UUID, *, complete: bool) -> int:

@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import sqlalchemy as sa
 from babel.numbers import list_currencies
 
-from portal.contract.definition import Resource
-from portal.flows import audit, saving, sync
+from portal.flows import audit, resources, saving, sync
 from portal.flows.audit import By
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
@@ -66,8 +65,9 @@ def _start_or_stop(store: Store, on: bool, by: By) -> None:
     for connection in db.session.scalars(active):
         if not on:
             sync.stop_all(connection, "turned_off")
-        elif connection.known_options.import_products:
-            sync.start(connection, Resource.PRODUCTS, by.name)
+        else:
+            for resource in resources.all_wanted(connection):
+                sync.start(connection, resource, by.name)
 
 
 def _has_connections(store_id: uuid.UUID) -> bool:

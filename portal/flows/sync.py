@@ -2,19 +2,19 @@
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from portal import integrations
-from portal.contract.definition import Integration, Pull, Resource
+from portal.contract.definition import Resource
 from portal.contract.errors import BadRecord, Busy, RemoteError, Unauthorised
-from portal.contract.records import Page, RemoteListing, Verdict
-from portal.flows import audit, grants, housekeeping, intake, lines, linking, notices, saving, trouble, work
+from portal.contract.records import Page, Record
+from portal.flows import audit, grants, housekeeping, lines, linking, notices, resources, saving, trouble, work
 from portal.flows.audit import By
+from portal.flows.resources import DOORS, Door
 from portal.flows.work import Again, Claim, Dead, Outcome
 from portal.kit import log
 from portal.kit.clock import now
@@ -24,7 +24,6 @@ from portal.kit.ids import new_id
 from portal.models import Connection, ConnectionState, Run, RunPage, RunProblem, RunState, Store
 from portal.models.work import work_key
 
-EVERY = timedelta(minutes=30)
 WHOLE_EVERY = timedelta(hours=24)
 OVERLAP = timedelta(minutes=15)
 AT_A_STRETCH = 15.0
@@ -66,6 +65,15 @@ def _add_work(connection: Connection, run: Run, asked_by: str) -> None:
     work.add("sync", lines.lane(connection), work_key("sync", run.id), {"run": str(run.id)}, asked_by=asked_by)
 
 
+def start_all(connection: Connection, asked_by: str) -> None:
+    """Open a run of everything that the options ask for, and have the next ones started in time."""
+    if not rests(connection):
+        for resource in resources.all_wanted(connection):
+            start(connection, resource, asked_by)
+    for resource in integrations.get(connection.integration).pulls:
+        plan(connection, resource)
+
+
 def ask(connection: Connection, resource: Resource, by: By) -> Run:
     """The button *Sync now*.  Raises Refusal where the connection is off; pressing twice shows the run that is open."""
     if connection.state is not ConnectionState.ACTIVE:
@@ -97,7 +105,7 @@ def plan(connection: Connection, resource: Resource) -> None:
         work_key("sync_due", connection.id, resource.value),
         {"connection": str(connection.id), "resource": resource.value},
         priority=6,
-        not_before=now() + EVERY,
+        not_before=now() + integrations.get(connection.integration).pulls[resource].every,
     )
 
 
@@ -107,9 +115,12 @@ def due(claimed: Claim) -> Outcome:
     if connection is None or connection.state is not ConnectionState.ACTIVE:
         return None
     resource = Resource(claimed.body["resource"])
-    if connection.known_options.import_products and not rests(connection):
+    pull = integrations.get(connection.integration).pulls.get(resource)
+    if pull is None:  # The integration no longer declares it.
+        return None
+    if resources.wanted(connection, resource) and not rests(connection):
         start(connection, resource, "Lintas", since=_since(connection, resource))
-    return Again(EVERY.total_seconds())
+    return Again(pull.every.total_seconds())
 
 
 def _since(connection: Connection, resource: Resource) -> datetime | None:
@@ -136,10 +147,10 @@ def run(claimed: Claim) -> Outcome:
     opened = _begin(claimed, run_id)
     if opened is None:
         return None
-    connection, one, pull, since, cursor = opened
+    connection, resource, since, cursor = opened
     if cursor == WALKED:
         return _end(run_id, connection)
-    audits = _audits(one, connection)
+    pull, door = integrations.get(connection.integration).pulls[resource], DOORS[resource]
     # What was imported or made since the last stretch is unknown to the planner, which would then read a whole merchant
     # for every page.
     housekeeping.look_again()
@@ -148,13 +159,14 @@ def run(claimed: Claim) -> Outcome:
         grants.keep_fresh(connection)
         who = lines.account(connection)
         db.session.commit()  # From here on no transaction is open while the remote is asked.
+        asked = now()
         with lines.open_client(connection, with_account=who) as client:
             for page in pull.pages(client, since, cursor):  # 1 ask the remote
-                records, bad = translate(page.items, pull)  # 2 its words to ours
-                held = _keep(claimed, run_id, connection, page, records, bad, audits)  # 3 keep, 4 count: one commit
+                records, bad = resources.translate(page.items, pull, door)  # 2 its words to ours
+                held = _keep(claimed, run_id, connection, page, records, bad, door, asked)  # 3 keep, 4 count
                 if held is None:
                     return None
-                claimed = held
+                claimed, asked = held, now()
                 if page.cursor is not None and time.monotonic() > ends:
                     return Again()
         return _end(run_id, connection)
@@ -166,9 +178,7 @@ def run(claimed: Claim) -> Outcome:
         return _fail(run_id, why)
 
 
-def _begin(
-    claimed: Claim, run_id: uuid.UUID
-) -> tuple[Connection, Integration, Pull, datetime | None, str | None] | None:
+def _begin(claimed: Claim, run_id: uuid.UUID) -> tuple[Connection, Resource, datetime | None, str | None] | None:
     found = db.session.get(Run, (whose(), run_id))
     if found is None or not found.is_open:
         return None
@@ -176,31 +186,12 @@ def _begin(
     if connection.state is not ConnectionState.ACTIVE:
         _close(found, RunState.STOPPED, "connection_is_off")
         return None
-    one = integrations.get(connection.integration)
     if found.state is RunState.WAITING:
         found.state = RunState.RUNNING
         found.started_at = found.started_at or now()
         found.slowed_until = None
     work.hold(claimed)
-    return connection, one, one.pulls[Resource(found.resource)], found.since, found.cursor
-
-
-def _audits(one: Integration, connection: Connection) -> dict[str, Verdict]:
-    return {**one.audits, **{word: Verdict(meaning) for word, meaning in connection.audits.items()}}
-
-
-def translate(items: Iterable[Mapping[str, Any]], pull: Pull) -> tuple[list[RemoteListing], list[BadRecord]]:
-    """Records from raw items; one that cannot be read does not stop its page."""
-    records: list[RemoteListing] = []
-    bad: list[BadRecord] = []
-    for item in items:
-        try:
-            record = pull.read(item)
-            intake.check_storable(record)
-            records.append(record)
-        except BadRecord as why:
-            bad.append(why)
-    return records, bad
+    return connection, Resource(found.resource), found.since, found.cursor
 
 
 def _keep(
@@ -208,17 +199,18 @@ def _keep(
     run_id: uuid.UUID,
     connection: Connection,
     page: Page,
-    records: list[RemoteListing],
-    bad: list[BadRecord],
-    audits: Mapping[str, Verdict],
+    records: Sequence[Record],
+    bad: Sequence[BadRecord],
+    door: Door,
+    asked: datetime,
 ) -> Claim | None:
-    """One transaction: the page's listings, the run's numbers, the cursor, the lease.
+    """One transaction: the page's records, the run's numbers, the cursor, the lease.
 
     None where the run was stopped meanwhile.
     """
     # A crash of the database that forgets this commit forgets the cursor with it, and the page is asked for again.
     db.session.execute(work.UNHURRIED)
-    kept = intake.keep(connection, records, audits)
+    kept = door.keep(connection, records, asked)
     seen = len(records) + len(bad)
     moved = db.session.execute(
         sa.update(Run)
@@ -241,13 +233,12 @@ def _keep(
     ids = [each.remote_id for each in records] + [each.remote_id for each in bad if each.remote_id]
     db.session.add(RunPage(merchant_id=whose(), run_id=run_id, remote_ids=ids))
     _keep_problems(run_id, bad)
-    _ask_about_words(connection, records, audits)
     held = work.hold(claimed, progress=True)
     db.session.commit()
     return held
 
 
-def _keep_problems(run_id: uuid.UUID, bad: list[BadRecord]) -> None:
+def _keep_problems(run_id: uuid.UUID, bad: Sequence[BadRecord]) -> None:
     for why in bad[:KEPT_PROBLEMS]:
         db.session.add(
             RunProblem(
@@ -257,14 +248,6 @@ def _keep_problems(run_id: uuid.UUID, bad: list[BadRecord]) -> None:
                 remote_id=why.remote_id,
                 detail=str(why)[:300],
             )
-        )
-
-
-def _ask_about_words(connection: Connection, records: list[RemoteListing], audits: Mapping[str, Verdict]) -> None:
-    unknown = sorted({each.audit_word for each in records if each.audit_word is not None} - audits.keys())
-    if unknown:
-        notices.tell(
-            "connection", connection.id, "unknown_audit_word", grave=False, name=connection.name, words=unknown
         )
 
 
@@ -279,11 +262,14 @@ def _end(run_id: uuid.UUID, connection: Connection) -> Outcome:
         )
     )
     complete = found.since is None and not unknown
-    many = linking.mass_missing(connection, run_id) if complete and not _said_before(found) else None
-    found.missing = linking.settle_run(connection, run_id, complete=complete and many is None)
-    found.groups = linking.groups(connection.id)
+    resource = Resource(found.resource)
+    door = DOORS[resource]
+    many = resources.too_many_lost(door, connection, run_id) if complete and not _said_before(found) else None
+    found.missing = door.settle(connection, run_id, complete=complete and many is None)
+    if resource is Resource.PRODUCTS:
+        found.groups = linking.groups(connection.id)
     _close(found, RunState.DONE, MANY_GONE if many else "")
-    forget_failures(connection, Resource(found.resource))
+    forget_failures(connection, resource)
     if many:
         notices.tell("run", run_id, MANY_GONE, gone=many[0], live=many[1], resource=found.resource)
     return None
@@ -365,13 +351,15 @@ def stop(found: Run, by: By) -> None:
     db.session.commit()
 
 
-def stop_all(connection: Connection, cause: str) -> None:
-    """Stop the open runs of a connection, in the open transaction."""
+def stop_all(connection: Connection, cause: str, *only: Resource) -> None:
+    """Stop the open runs of a connection, in the open transaction: of these resources, or all where none is named."""
     query = sa.select(Run).where(
         Run.merchant_id == whose(),
         Run.connection_id == connection.id,
         Run.state.in_([RunState.WAITING, RunState.RUNNING]),
     )
+    if only:
+        query = query.where(Run.resource.in_([each.value for each in only]))
     for each in db.session.scalars(query.with_for_update()):
         _close(each, RunState.STOPPED, cause)
         work.withdraw("sync", work_key("sync", each.id))

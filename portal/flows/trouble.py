@@ -1,5 +1,7 @@
 """When a remote says no for good: the connection rests, its work is taken back, the merchant is told."""
 
+from dataclasses import asdict
+
 from portal.contract.definition import Resource
 from portal.contract.errors import RemoteError
 from portal.flows import notices, work
@@ -12,13 +14,16 @@ def tell(connection: Connection, why: RemoteError) -> None:
     """Keep the cause on the connection and open its notice, in the open transaction."""
     connection.trouble = why.cause.value
     connection.trouble_detail = f"{why.code} {why.detail}".strip()
+    connection.trouble_said = why.said
+    connection.trouble_offers = [asdict(each) for each in why.offers]
     connection.trouble_since = now()
     notices.tell("connection", connection.id, why.cause.value, name=connection.name, code=why.code)
 
 
 def forget(connection: Connection) -> None:
     """The cause is gone, in the open transaction: nothing is said of it any more."""
-    connection.trouble = connection.trouble_detail = ""
+    connection.trouble = connection.trouble_detail = connection.trouble_said = ""
+    connection.trouble_offers = []
     connection.trouble_since = None
     notices.clear("connection", connection.id)
 
@@ -37,10 +42,8 @@ def pause(connection: Connection, why: RemoteError, *, in_hand: str = "") -> Non
 
 def stop_work(connection: Connection, *, but: str = "") -> None:
     """Take back what is planned for a connection, in the open transaction; `but` is a kind that stays."""
-    for kind, parts in (
-        ("activate", ("activate", connection.id)),
-        ("sync_due", ("sync_due", connection.id, Resource.PRODUCTS.value)),
-        ("renew_token", ("renew_token", connection.id)),
-    ):
+    planned = [(kind, work_key(kind, connection.id)) for kind in ("activate", "renew_token")]
+    planned += [("sync_due", work_key("sync_due", connection.id, resource.value)) for resource in Resource]
+    for kind, key in planned:
         if kind != but:
-            work.withdraw(kind, work_key(*parts))
+            work.withdraw(kind, key)

@@ -111,6 +111,14 @@ def _tell_who_asks(session: Session, transaction: SessionTransaction, wire: Wire
     _tell(wire)
 
 
+@contextmanager
+def beside_for(merchant: uuid.UUID) -> Iterator[Wire]:
+    """A connection beside the session, in a transaction of its own that sees the rows of this merchant."""
+    with db.engine.begin() as wire:
+        wire.execute(TELL, {"merchant": str(merchant), "person": ""})
+        yield wire
+
+
 def whose() -> uuid.UUID:
     """The merchant of the moment.  Raises LookupError where none was set: nothing may guess one."""
     merchant = _merchant.get()
@@ -145,6 +153,8 @@ def act_for(merchant: uuid.UUID | None, person: uuid.UUID | None = None) -> None
 
 
 def _tell_if_open() -> None:
+    if not db.session.registry.has():
+        return  # Whoever asks first is told at the beginning of the transaction.
     session = db.session()
     if session.in_transaction() and session.is_active:
         _tell(session.connection())

@@ -82,6 +82,11 @@ def count_of(session: Session, query: sa.Select[Any], cap: int = CAP, *, along: 
     return Count(min(number, cap), more=number > cap)
 
 
+def cursor_after(values: Sequence[Any]) -> str:
+    """The cursor of the page that begins behind a row, given the values of its keys; for pages that are cut by hand."""
+    return _closed(values)
+
+
 def _closed(values: Sequence[Any], *, backwards: bool = False) -> str:
     text = json.dumps([backwards, *values], default=str, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")

@@ -27,18 +27,26 @@ class Keyring:
 
     def seal(self, text: str, place: Sequence[str]) -> bytes:
         """Seal a text so that it opens only at `place` (merchant, connection, field, row)."""
+        return self.seal_bytes(text.encode(), place)
+
+    def seal_bytes(self, content: bytes, place: Sequence[str]) -> bytes:
+        """The same for bytes of any kind."""
         nonce = os.urandom(NONCE_BYTES)
-        sealed = self._keys[self._newest].encrypt(nonce, text.encode(), _bound(place))
+        sealed = self._keys[self._newest].encrypt(nonce, content, _bound(place))
         return FORM + self._newest + nonce + sealed
 
     def open(self, sealed: bytes, place: Sequence[str]) -> str:
         """The text.  Raises NotOurs."""
+        return self.open_bytes(sealed, place).decode()
+
+    def open_bytes(self, sealed: bytes, place: Sequence[str]) -> bytes:
+        """What `seal_bytes` sealed.  Raises NotOurs."""
         key_id, nonce, rest = _parts(sealed)
         key = self._keys.get(key_id)
         if key is None:
             raise NotOurs("the key that sealed this value is not in PORTAL_SEALING_KEYS")
         try:
-            return key.decrypt(nonce, rest, _bound(place)).decode()
+            return key.decrypt(nonce, rest, _bound(place))
         except InvalidTag:
             raise NotOurs("a sealed value does not belong to this place") from None
 

@@ -7,6 +7,17 @@ DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−﹘﹣－ー"), "-")
 SPACES = re.compile(r"\s+")
 
 
+def storable(text: str) -> bool:
+    """Whether the database can hold a text: no NUL, no half of a surrogate pair."""
+    if text.isprintable():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
 def near(code: str) -> str:
     """The twin by which two codes are *suggested* as the same, never linked.
 

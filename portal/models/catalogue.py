@@ -37,7 +37,10 @@ class LinkHow(StrEnum):
 
 
 class Product(Tenant, Base):
-    """The merchant's master record.  The SKU is kept exactly as given; `sku_near` serves suggestions only."""
+    """The merchant's master record.  The SKU is kept exactly as given; `sku_near` serves suggestions only.
+
+    `batch_id` names what created it, as long as nothing but that has shaped it; `changed_at` is None until then.
+    """
 
     __tablename__ = "product"
 
@@ -48,6 +51,7 @@ class Product(Tenant, Base):
     image: Mapped[str] = mapped_column(default="")
     batch_id: Mapped[uuid.UUID | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    changed_at: Mapped[datetime | None]
 
     __table_args__ = (
         sa.UniqueConstraint("merchant_id", "sku", name="one_product_per_sku"),

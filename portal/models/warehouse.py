@@ -83,6 +83,8 @@ class Document(Tenant, Base):
 
     __table_args__ = (
         belongs_to("connection", "connection_id"),
-        sa.UniqueConstraint("merchant_id", "connection_id", "direction", "remote_id", name="one_document_per_remote_id"),
+        sa.UniqueConstraint(
+            "merchant_id", "connection_id", "direction", "remote_id", name="one_document_per_remote_id"
+        ),
         sa.Index("ix_document_reference", "merchant_id", "reference"),
     )

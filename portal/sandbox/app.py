@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 import portal.integrations
+from portal.contract.world.records import fake
 from portal.contract.world.world import Shared, World
 from portal.sandbox.control import Control
 
@@ -54,7 +55,15 @@ def create_sandbox(
     worlds: dict[str, World] = {}
     remotes: dict[str, Any] = {}
     for key, remote in sandbox_classes().items():
-        world = World(key, state_dir, ready=remote.ready, shelf=remote.shelf, shared=shared, rotates=remote.rotates)
+        world = World(
+            key,
+            state_dir,
+            ready=remote.ready,
+            shelf=remote.shelf,
+            shared=shared,
+            rotates=remote.rotates,
+            mint=getattr(remote, "mint", fake),
+        )
         callbacks = tuple(f"{url.rstrip('/')}/oauth/{key}/callback" for url in portal_urls)
         world.register_callbacks(callbacks)
         worlds[key] = world

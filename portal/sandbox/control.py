@@ -7,6 +7,7 @@ lists every deed with an example.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from heapq import merge
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from portal.contract.world.catalogue import Listing
 from portal.contract.world.faults import parsed
 from portal.contract.world.records import Fault, Level, Seller
 from portal.contract.world.world import World, truth_between
-from portal.sandbox.page import drawn
+from portal.sandbox.page import deeds_of, drawn
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -78,11 +79,11 @@ class Control:
                 return self._views[name](request.args.to_dict()) if name in self._views else _no("no such view", 404)
         except (Wrong, KeyError, ValueError, TypeError, IndexError, LookupError) as why:
             return _no(f"{type(why).__name__}: {why}" if not isinstance(why, Wrong) else str(why))
-        page = drawn(self._worlds, self._public_url, request.args.get("done", ""))
+        page = drawn(self._worlds, self._public_url, request.args.get("done", ""), self._remotes)
         return Response(page, mimetype="text/html")
 
     def _done(self, request: Request, name: str) -> Response:
-        deed = self._deeds.get(name)
+        deed = self._deeds.get(name) or self._own_deed(name)
         if deed is None:
             return _no("no such deed", 404)
         if request.is_json:
@@ -94,6 +95,23 @@ class Control:
         remote, _, account = given.pop("who", "").partition("/")
         deed({**({"integration": remote, "account": account} if remote else {}), **given})
         return redirect(f"/control?done={name}", 303)
+
+    def _own_deed(self, name: str) -> Callable[[Said], Any] | None:
+        """A deed that only some remotes know; which of them is meant is said with it."""
+        known = {key: each for key, remote in self._remotes.items() for each in deeds_of(remote) if each.name == name}
+        if not known:
+            return None
+
+        def run(said: Said) -> Any:
+            world, seller = self._seller(said)
+            if world.key not in known:
+                raise Wrong(f"{name} is a deed of {', '.join(known)}")
+            done = known[world.key].run(seller, said)
+            arguments = {key: value for key, value in said.items() if key not in {"integration", "account"}}
+            world.note("control", "", seller.name, f"control.{name}", arguments=arguments)
+            return done
+
+        return run
 
     # --- who is meant -------------------------------------------------------------------------------------------------
 
@@ -139,7 +157,8 @@ class Control:
             seller = Seller.from_dict({**known[name].as_dict(), **given})
         else:
             shop_name = str(given.pop("shop_name", name))
-            made = Seller.named(world.key, name, 100 + len(known), shop_name=shop_name, seed=name)
+            named = getattr(self._remotes.get(world.key), "named", partial(Seller.named, world.key))
+            made = named(name, 100 + len(known), shop_name=shop_name, seed=name)
             callbacks = known[next(iter(known))].callbacks if known else ()
             seller = Seller.from_dict({**replace(made, callbacks=callbacks).as_dict(), **given})
         world.keep_seller(seller)

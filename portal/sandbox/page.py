@@ -3,7 +3,9 @@
 import json
 from collections.abc import Mapping
 from html import escape
+from typing import Any
 
+from portal.contract.world.deeds import Deed
 from portal.contract.world.faults import KINDS
 from portal.contract.world.records import Seller
 from portal.contract.world.world import World
@@ -12,10 +14,16 @@ from portal.sandbox.words import EXAMPLES, STYLE, VIEWS
 _LISTING_DEEDS = ("sku", "stock", "withdraw", "restore", "reissue", "pass", "audit", "on_sale", "off_sale")
 
 
-def drawn(worlds: Mapping[str, World], public_url: str, done: str) -> str:
+def deeds_of(remote: Any) -> tuple[Deed, ...]:
+    """The deeds that only this remote knows."""
+    return tuple(getattr(remote, "deeds", ()))
+
+
+def drawn(worlds: Mapping[str, World], public_url: str, done: str, remotes: Mapping[str, Any] | None = None) -> str:
     """The page."""
+    remotes = remotes or {}
     said = f'<p class="done" role="status">Done: {escape(done)}.</p>' if done else ""
-    accounts = "".join(_remote(world, public_url) for world in worlds.values())
+    accounts = "".join(_remote(world, public_url, remotes.get(key)) for key, world in worlds.items())
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -28,15 +36,17 @@ def drawn(worlds: Mapping[str, World], public_url: str, done: str) -> str:
         f'<section id="world"><h2>The world</h2>{_state(worlds)}'
         f'<div class="forms">{_world_forms(worlds)}</div></section>'
         f'<section id="goods"><h2>Listings</h2><div class="forms">{_goods_forms(worlds)}</div></section>'
-        f'<section id="api"><h2>JSON API</h2>{_api(public_url)}</section></main></body></html>'
+        f"{_own_forms(worlds, remotes)}"
+        f'<section id="api"><h2>JSON API</h2>{_api(public_url, remotes)}</section></main></body></html>'
     )
 
 
 # --- accounts ---------------------------------------------------------------------------------------------------------
 
 
-def _remote(world: World, public_url: str) -> str:
-    cards = "".join(_card(world, seller) for seller in world.sellers())
+def _remote(world: World, public_url: str, remote: Any) -> str:
+    shows = getattr(remote, "shows", None)
+    cards = "".join(_card(world, seller, shows(seller) if shows else {}) for seller in world.sellers())
     notes = ""
     if world.shelf is not None and world.shelf.audited:
         notes = (
@@ -46,10 +56,14 @@ def _remote(world: World, public_url: str) -> str:
         )
     address = f"{public_url}/{world.key}"
     head = f"<h3>{escape(world.key)}</h3><p>Address: <code>{escape(address)}</code></p>"
+    house: Mapping[str, str] = getattr(remote, "house", {})
+    if house:
+        rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in house.items())
+        notes += f"<p>The house's own values, for all accounts here:</p><dl>{rows}</dl>"
     return f'{head}{notes}<div class="cards">{cards}</div>'
 
 
-def _card(world: World, seller: Seller) -> str:
+def _card(world: World, seller: Seller, own: Mapping[str, str]) -> str:
     live = [token for token in world.memory.tokens(seller.name) if not token.revoked]
     token = live[0] if live else None
     expired = token is not None and token.expires <= world.now().timestamp()
@@ -63,6 +77,7 @@ def _card(world: World, seller: Seller) -> str:
         ("Level", seller.level.value),
         ("Callbacks", "\n".join(seller.callbacks) or "none"),
         ("Catalogue", f"{seller.size} SKUs, seed {seller.seed}, {seller.dirty:.0%} dirty"),
+        *own.items(),
         ("Limits", f"{seller.rate or 'no'} calls a second, {seller.quota or 'no'} calls a day"),
     ]
     inside = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)
@@ -144,6 +159,24 @@ def _goods_forms(worlds: Mapping[str, World]) -> str:
     )
 
 
+def _own_forms(worlds: Mapping[str, World], remotes: Mapping[str, Any]) -> str:
+    """A section for each remote that knows deeds of its own."""
+    sections = []
+    for key, remote in remotes.items():
+        forms = "".join(
+            _form(
+                deed.name,
+                deed.title,
+                _who({key: worlds[key]}),
+                *(_field(name, label) for name, label in deed.fields.items()),
+            )
+            for deed in deeds_of(remote)
+        )
+        if forms:
+            sections.append(f'<section><h2>Only {escape(key)}</h2><div class="forms">{forms}</div></section>')
+    return "".join(sections)
+
+
 def _form(deed: str, title: str, *fields: str) -> str:
     return (
         f'<form method="post" action="/control/{deed}"><h3>{escape(title)}</h3>{"".join(fields)}'
@@ -178,11 +211,14 @@ def _who(worlds: Mapping[str, World]) -> str:
 # --- API --------------------------------------------------------------------------------------------------------------
 
 
-def _api(public_url: str) -> str:
+def _api(public_url: str, remotes: Mapping[str, Any]) -> str:
     views = "".join(f"<li><code>GET {escape(path)}</code> {escape(what)}</li>" for path, what in VIEWS)
     deeds = "".join(
         f"<li><code>POST /control/{deed}</code> {escape(what)}<pre>{escape(json.dumps(example))}</pre></li>"
-        for deed, what, example in EXAMPLES
+        for deed, what, example in (
+            *EXAMPLES,
+            *((each.name, each.what, each.example) for remote in remotes.values() for each in deeds_of(remote)),
+        )
     )
     return (
         f"<p>Send JSON (<code>Content-Type: application/json</code>) to <code>{escape(public_url)}</code>; what cannot "

@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response
 
 from portal.flows import linking
 from portal.kit.errors import Refusal
-from portal.models import LinkState, Listing, Product
-from portal.web import asked, catalogue_pages, codes, link_words, links_pages
+from portal.models import LinkState, Listing, Product, WarehouseStock
+from portal.web import asked, catalogue_pages, codes, link_words, links_pages, plugin_stock
 from portal.web.catalogue_pages import Wanted
 from portal.web.channel_names import channels
 from portal.web.doors import Needs, by, find, needs
@@ -54,10 +54,18 @@ def product(public_id: str) -> Response:
     """One product and every listing of it."""
     found = find(Product, public_id)
     listed, known = catalogue_pages.listings_of(found), channels()
+    figures = plugin_stock.of_listings(listed)
     if wants_json():
-        rows = [catalogue_pages.listing_as_json(each, known[each.connection_id]) for each in listed]
+        rows = [
+            {**catalogue_pages.listing_as_json(each, known[each.connection_id]), **_figures(figures.get(each.id))}
+            for each in listed
+        ]
         return as_json({**catalogue_pages.product_as_json(found), "created_at": found.created_at, "listings": rows})
-    return show("catalogue/product.html", product=found, listings=listed, known=known)
+    return show("catalogue/product.html", product=found, listings=listed, known=known, figures=figures)
+
+
+def _figures(found: WarehouseStock | None) -> dict[str, Any]:
+    return {"warehouse_stock": plugin_stock.as_item(found)} if found is not None else {}
 
 
 @bp.get("/listings")
@@ -95,11 +103,13 @@ def listing(public_id: str) -> Response:
     """One listing: what the channel says of it, and what it is linked to."""
     found = find(Listing, public_id)
     channel = channels()[found.connection_id]
+    figure = plugin_stock.of_listings([found]).get(found.id)
     if wants_json():
-        return as_json(catalogue_pages.listing_as_json(found, channel))
+        return as_json({**catalogue_pages.listing_as_json(found, channel), **_figures(figure)})
     return show(
         "catalogue/listing.html",
         listing=found,
+        figure=figure,
         channel=channel,
         row=links_pages.row_of(found),
         says=link_words.says(found.link_state),

@@ -49,7 +49,7 @@ class Wanted:
 def products(words: str, cursor: str | None, known: dict[uuid.UUID, Channel]) -> Slice[Row]:
     """One page of products by SKU."""
     query: Any = _products(words).with_only_columns(
-        Product.id, Product.sku, Product.title, Product.barcode, Product.created_at
+        Product.id, Product.sku, Product.title, Product.barcode, Product.created_at, Product.changed_at
     )
     page = slice_of(db.session(), query, [Product.sku], cursor, lambda row: [row.sku])
     listed = _listed([row.id for row in page.rows])
@@ -102,7 +102,7 @@ def _row(row: Any, listed: Sequence[Any], known: dict[uuid.UUID, Channel]) -> Ro
         sku=row.sku,
         title=row.title,
         barcode=row.barcode,
-        updated=max([row.created_at, *(each.changed for each in listed)]),
+        updated=max([row.changed_at or row.created_at, *(each.changed for each in listed)]),
         channels=[each for each in known.values() if each.id in here],
         listings=sum(each.number for each in listed),
     )

@@ -19,8 +19,10 @@ class About:
     """What a sentence may name.
 
     `remote` is the integration's name, `name` the connection's, `host` the address that is called, `ended` the end of
-    the access in words, `level` what the declaration says about the seller's level.  `typed` says that the access token
-    is typed, `gave_up` that the first check is over.
+    an access that is over in words and `ends` that of any, `level` what the declaration says about the seller's level.
+    `value` is the value of the setting that the cause is about, `offers` says that the remote named others,
+    `step` where the first check stands, `variable` what the operator has to set (for those who may know).  `typed` says
+    that the access token is typed, `gave_up` that the first check is over.
     """
 
     remote: str
@@ -28,7 +30,12 @@ class About:
     shop: str = ""
     host: str = ""
     ended: str = ""
+    ends: str = ""
     level: str = ""
+    value: str = ""
+    offers: bool = False
+    step: str = ""
+    variable: str = ""
     callback: str = ""
     typed: bool = False
     gave_up: bool = False

@@ -1,23 +1,29 @@
 """Why something did not work, as a merchant reads it: what is true, why, what to do, and the buttons for it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import url_for
+from flask import g, url_for
 from flask_babel import gettext as _
 
 from portal import integrations
 from portal.contract.definition import Entry, Integration, Step
+from portal.contract.errors import Cause
 from portal.flows import grants, lines
 from portal.kit.clock import now
 from portal.models import Connection, ConnectionState
 from portal.web import words
 from portal.web.cause_about import About, Turn, Words
 from portal.web.cause_words import WORDS, refused
+from portal.web.doors import Needs, may
+from portal.web.plugin_words import FIELD_OF
 
 __all__ = ["Action", "Explained", "Turn", "explain"]
+
+HOUSE_VARIABLE = re.compile(r"\bPORTAL_[A-Z0-9_]+\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """One cause in words.  `details` are for support; they hold no secret."""
+    """One cause in words.  `details` are for support; they hold no secret.
+
+    `said` is the remote's own wording and `code` its number, both "" where it said nothing.
+    """
 
     cause: str
     title: str
@@ -41,6 +50,8 @@ class Explained:
     turn: Turn
     actions: tuple[Action, ...] = ()
     details: str = ""
+    said: str = ""
+    code: str = ""
 
 
 def explain(
@@ -56,7 +67,7 @@ def explain(
     """
     given = dict(arguments or {})
     one = integrations.all_integrations().get(connection.integration) if connection else None
-    said = WORDS.get(cause, refused)(_about(subject, given, connection, one))
+    said = WORDS.get(cause, refused)(_about(cause, subject, given, connection, one))
     return Explained(
         cause=cause,
         title=said.title,
@@ -65,13 +76,32 @@ def explain(
         turn=said.turn,
         actions=_actions(said, connection, one) if connection and one else (),
         details=_details(cause, given, connection),
+        said=_said(cause, given, connection),
+        code=_code(cause, given, connection),
     )
 
 
-def _about(subject: str, arguments: Mapping[str, Any], connection: Connection | None, one: Integration | None) -> About:
+def _code(cause: str, arguments: Mapping[str, Any], connection: Connection | None) -> str:
+    """The remote's own number, where it said one."""
+    kept = connection.trouble_detail if connection is not None and connection.trouble == cause else ""
+    first = kept.partition(" ")[0]
+    return str(arguments.get("code") or (first if first.isdigit() else ""))
+
+
+def _said(cause: str, arguments: Mapping[str, Any], connection: Connection | None) -> str:
+    """The remote's own wording: what came along, else what the connection keeps of the same cause."""
+    kept = connection.trouble_said if connection is not None and connection.trouble == cause else ""
+    return str(arguments.get("said") or kept)
+
+
+def _about(
+    cause: str, subject: str, arguments: Mapping[str, Any], connection: Connection | None, one: Integration | None
+) -> About:
+    variable = _variable(cause, arguments, connection)
     if connection is None or one is None:
         name = str(arguments.get("name") or "")
         return About(remote=name or _("The sales channel"), name=name, of_run=subject == "run", arguments=arguments)
+    kept = connection if connection.trouble == cause else None
     step = _level_step(one)
     return About(
         remote=one.name,
@@ -79,6 +109,11 @@ def _about(subject: str, arguments: Mapping[str, Any], connection: Connection | 
         shop=_typed_shop(connection),
         host=_host(one, connection),
         ended=_ended(connection),
+        ends=_end(connection),
+        value=str(connection.settings.get(FIELD_OF.get(cause, "")) or ""),
+        offers=bool(arguments.get("offers") or (kept and kept.trouble_offers)),
+        step=_waits_at(one, connection),
+        variable=variable,
         level=step.text.said(words.current_locale()) if step and step.text else "",
         callback=grants.callback_url(one) if one.grant else "",
         typed=not _signs_in(one, connection),
@@ -99,9 +134,31 @@ def _host(one: Integration, connection: Connection) -> str:
 
 def _ended(connection: Connection) -> str:
     ends = connection.token_expires_at
-    if ends is None or ends > now():
+    return "" if ends is None or ends > now() else _end(connection)
+
+
+def _end(connection: Connection) -> str:
+    ends = connection.token_expires_at
+    return words.full(ends, words.current_locale(), words.current_zone()) if ends else ""
+
+
+def _waits_at(one: Integration, connection: Connection) -> str:
+    """The step of the first check that has not been passed, "" where there are no steps or all are passed."""
+    title = next((each.title for each in one.checks if each.key not in connection.checks), None)
+    return title.said(words.current_locale()) if title else ""
+
+
+def _may_know() -> bool:
+    return g.get("signed_in") is not None and may(Needs.MANAGE)
+
+
+def _variable(cause: str, arguments: Mapping[str, Any], connection: Connection | None) -> str:
+    """The variable that the operator has to set, for those who may tell the operator; viewers need not know it."""
+    if cause != Cause.HOUSE_KEYS or not _may_know():
         return ""
-    return words.full(ends, words.current_locale(), words.current_zone())
+    kept = connection.trouble_detail if connection is not None and connection.trouble == cause else ""
+    found = HOUSE_VARIABLE.search(str(arguments.get("detail") or kept))
+    return found[0] if found else ""
 
 
 def _signs_in(one: Integration, connection: Connection) -> bool:
@@ -114,6 +171,8 @@ def _level_step(one: Integration) -> Step | None:
 
 
 def _details(cause: str, arguments: Mapping[str, Any], connection: Connection | None) -> str:
+    if cause == Cause.HOUSE_KEYS and not _may_know():
+        return ""
     told = [cause, str(arguments.get("code") or ""), str(arguments.get("detail") or "")]
     if connection is not None and connection.trouble == cause and not told[2]:
         told[1:] = [connection.trouble_detail]
@@ -174,8 +233,20 @@ def _audits(connection: Connection, one: Integration) -> Action:
     return Action(_("Say what it means"), url_for("connections.detail", public_id=connection.id, _anchor="audits"))
 
 
+def _statuses(connection: Connection, one: Integration) -> Action:
+    return Action(_("Say what it means"), url_for("statuses.index", public_id=connection.id))
+
+
 def _open(connection: Connection, one: Integration) -> Action:
     return Action(_("Open %(name)s", name=connection.name), url_for("connections.detail", public_id=connection.id))
+
+
+def _deliveries(connection: Connection, one: Integration) -> Action:
+    return Action(_("See the pushes"), url_for("deliveries.index", connection=connection.id, view="dead"))
+
+
+def _refused_deliveries(connection: Connection, one: Integration) -> Action:
+    return Action(_("See what was refused"), url_for("deliveries.index", connection=connection.id, view="refused"))
 
 
 ACTIONS: dict[str, Maker] = {
@@ -188,5 +259,8 @@ ACTIONS: dict[str, Maker] = {
     "check": _check,
     "sync": _sync,
     "audits": _audits,
+    "statuses": _statuses,
     "open": _open,
+    "deliveries": _deliveries,
+    "refused_deliveries": _refused_deliveries,
 }

@@ -9,12 +9,24 @@ from flask_babel import gettext as _
 from htmx_flask import request
 from werkzeug.wrappers import Response
 
+from portal import integrations
 from portal.contract.definition import Resource
 from portal.contract.records import Verdict
-from portal.flows import connections, sync
+from portal.flows import connections, resources, sync
 from portal.kit.errors import Refusal
 from portal.models import Connection
-from portal.web import asked, connections_pages, first_check, key_check, options_form, settings_form, wizard_steps
+from portal.web import (
+    asked,
+    connections_pages,
+    first_check,
+    key_check,
+    options_form,
+    plugin_form,
+    plugin_pages,
+    reading_words,
+    settings_form,
+    wizard_steps,
+)
 from portal.web.connections_pages import frame
 from portal.web.doors import Needs, by, find, needs
 from portal.web.forms import PortalForm
@@ -61,8 +73,10 @@ def _page(
     """The page, or the block of it that asked; `along` sends the progress along with another block."""
     going = first_check.progress(connection)
     missing = connections.missing_steps(connection)
+    about = frame(connection)
+    of_a_plugin = _of_a_plugin(connection) if wizard_steps.on_one_page(about["one"]) else {}
     return show(
-        "connections/detail.html",
+        "plugins/detail.html" if of_a_plugin else "connections/detail.html",
         "first_check",
         "active_switch",
         "test_result",
@@ -76,7 +90,7 @@ def _page(
         result=result,
         saved=saved,
         error=error,
-        facts=partial(settings_form.facts, connection),
+        facts=partial(settings_form.facts, connection, advanced=not of_a_plugin),
         access=partial(connections_pages.access, connection),
         renews=partial(connections_pages.renews, connection),
         ends_soon=partial(connections_pages.ends_soon, connection),
@@ -86,8 +100,23 @@ def _page(
         audit_words=partial(connections_pages.audit_words, connection),
         verdicts=connections_pages.verdicts,
         options=partial(options_form.said, connection, without={*SWITCHES, "export"}),
-        **frame(connection),
+        **of_a_plugin,
+        **about,
     )
+
+
+def _of_a_plugin(connection: Connection) -> dict[str, Any]:
+    """What the page of a plugin shows beyond that of a sales channel."""
+    return {
+        "figures": partial(plugin_pages.figures, connection),
+        "pushes": partial(plugin_pages.pushes, connection),
+        "offers": partial(plugin_pages.offers, connection),
+        "all_options": partial(options_form.said, connection),
+        "statuses": partial(plugin_pages.statuses_set, connection),
+        "may_sync": plugin_pages.reads_something(connection),
+        "named": reading_words.name,
+        **plugin_pages.link(connection),
+    }
 
 
 @bp.post("/active")
@@ -104,6 +133,8 @@ def active(public_id: str) -> Response:
         return _switch_elsewhere(connection, error)
     if is_hx() and urlsplit(request.htmx.current_url or "").path == url_for(".detail", public_id=connection.id):
         return _page(connection, saved=not error, error=error, along=True)
+    if is_hx() and error:
+        return hx(render_template("plugins/switch.html", connection=connection, error=error), status=422)
     return go("connections.detail", error or None, "bad", public_id=connection.id)
 
 
@@ -141,6 +172,8 @@ def test(public_id: str) -> Response:
     result = key_check.ask(connection, by())
     if wizard_steps.in_setup(connection) and connections.missing_steps(connection):
         return go("wizard.settings", public_id=connection.id)
+    if wizard_steps.in_setup(connection) and wizard_steps.on_one_page(integrations.get(connection.integration)):
+        return plugin_form.page(connection, result=result)
     return _page(connection, result=result)
 
 
@@ -156,13 +189,37 @@ def check_again(public_id: str) -> Response:
     return go("connections.detail", public_id=connection.id)
 
 
+@bp.post("/offer")
+@needs(Needs.MANAGE)
+def use_offer(public_id: str) -> Response:
+    """Put a value that the remote said would do in place of the one that it refused, and save it."""
+    connection = find(Connection, public_id)
+    key, _equals, value = request.form.get("use", "").partition("=")
+    known = [each for each in plugin_pages.offers(connection) if (each["setting"], each["value"]) == (key, value)]
+    if not known:
+        return go("connections.detail", public_id=connection.id)
+    try:
+        connections.save_settings(connection, connection.name, {**connection.settings, key: value}, by())
+    except Refusal as why:
+        return go("connections.detail", sentence(why), "bad", public_id=connection.id)
+    said = _("%(label)s is now %(value)s. It was saved.", label=known[0]["name"], value=value)
+    return go("connections.detail", said, public_id=connection.id)
+
+
 @bp.post("/sync")
 @needs(Needs.MANAGE)
 def sync_now(public_id: str) -> Response:
     """Start an import, or show the one that runs."""
     connection = find(Connection, public_id)
+    # A sales channel is asked for its products whatever its switches say: that is what the button promises there.
+    wanted = resources.all_wanted(connection)
+    if not wanted and not wizard_steps.on_one_page(integrations.get(connection.integration)):
+        wanted = [Resource.PRODUCTS]
     try:
-        sync.ask(connection, Resource.PRODUCTS, by())
+        if not wanted:
+            raise Refusal("nothing_to_sync")
+        for resource in wanted:
+            sync.ask(connection, resource, by())
     except Refusal as why:
         return go("connections.detail", sentence(why), "bad", public_id=connection.id)
     toast(_("The import from %(name)s is running", name=connection.name), _("You can leave this page."))

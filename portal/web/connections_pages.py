@@ -14,7 +14,7 @@ from portal.contract.records import Verdict
 from portal.flows import grants, linking, secrets
 from portal.kit.clock import now
 from portal.kit.db import db, whose
-from portal.models import Connection, Listing, Notice, Run, Store
+from portal.models import Connection, Document, Listing, Notice, Run, Store
 from portal.web import causes, languages, standing, wizard_steps, words
 from portal.web.causes import Explained
 from portal.web.show import toast
@@ -52,6 +52,7 @@ def frame(connection: Connection, step: str = "") -> dict[str, Any]:
         "closed": one.closed.said(languages.chosen()) if one.closed else "",
         "export_note": export_comes_later(one.name),
         "orders_note": "" if brings_orders(one) else orders_come_later(),
+        "shop_labels": shop_labels(one),
         "kind_of": _("sales channel") if one.kind is Kind.MARKETPLACE else _("plugin"),
     }
 
@@ -67,6 +68,8 @@ def badge(connection: Connection) -> Badge:
 def _back(connection: Connection, keys: Sequence[str], step: str, setup: bool) -> str | None:
     if not setup:
         return url_for("connections.detail", public_id=connection.id)
+    if wizard_steps.on_one_page(integrations.get(connection.integration)):
+        return url_for("wizard.settings", public_id=connection.id) if step else None
     if step not in keys:
         return url_for("wizard.check", public_id=connection.id) if step else None
     at = keys.index(step)
@@ -153,6 +156,7 @@ def export_comes_later(remote: str) -> str:
 def notices(connection: Connection) -> list[Explained]:
     """What else is open about the connection and its runs, apart from why it rests."""
     runs = sa.select(Run.id).where(Run.merchant_id == whose(), Run.connection_id == connection.id)
+    papers = sa.select(Document.id).where(Document.merchant_id == whose(), Document.connection_id == connection.id)
     query = sa.select(Notice).where(
         Notice.merchant_id == whose(),
         Notice.cleared_at.is_(None),
@@ -160,6 +164,7 @@ def notices(connection: Connection) -> list[Explained]:
         sa.or_(
             sa.and_(Notice.subject == "connection", Notice.subject_id == connection.id),
             sa.and_(Notice.subject == "run", Notice.subject_id.in_(runs)),
+            sa.and_(Notice.subject == "document", Notice.subject_id.in_(papers)),
         ),
     )
     found = db.session.scalars(query.order_by(Notice.grave.desc(), Notice.since).limit(10))
@@ -177,12 +182,14 @@ def access(connection: Connection) -> list[tuple[str, Any]]:
     zone, locale = words.current_zone(), languages.chosen()
     sealed = {each.field: each for each in secrets.saved(connection)}
     pairs: list[tuple[str, Any]] = []
+    shop, shop_id = shop_labels(integrations.get(connection.integration))
     if connection.shop_name:
-        pairs.append((_("Shop"), connection.shop_name))
+        pairs.append((shop, connection.shop_name))
     if connection.shop_id:
-        pairs.append((_("Shop ID"), connection.shop_id))
+        pairs.append((shop_id, connection.shop_id))
     if connection.granted_at:
-        pairs.append((_("Signed in"), words.full(connection.granted_at, locale, zone)))
+        since = _("Connected since") if connection.kind == Kind.FULFILMENT else _("Signed in")
+        pairs.append((since, words.full(connection.granted_at, locale, zone)))
     if connection.token_expires_at:
         pairs.append((_("Access ends"), words.full(connection.token_expires_at, locale, zone)))
     if (token := sealed.get("token.access")) and token.ending:
@@ -194,6 +201,13 @@ def access(connection: Connection) -> list[tuple[str, Any]]:
     return pairs
 
 
+def shop_labels(one: Integration) -> tuple[str, str]:
+    """How the name and the number of whom an access belongs to are called."""
+    if one.kind is Kind.FULFILMENT:
+        return _("Warehouse"), _("Account at %(remote)s", remote=one.name)
+    return _("Shop"), _("Shop ID")
+
+
 def renews(connection: Connection) -> str:
     """What happens when the access ends, in words; "" where nobody knows its end."""
     one, ends = integrations.get(connection.integration), connection.token_expires_at
@@ -201,6 +215,8 @@ def renews(connection: Connection) -> str:
         return ""
     if ends < now():
         return _("The access has ended. Sign in again.")
+    if one.grant.warn_before is not None:
+        return _("%(remote)s may not extend it. We tell you in time to connect again.", remote=one.name)
     return _("We renew it before it ends. You need to sign in again only if %(remote)s refuses that.", remote=one.name)
 
 

@@ -14,7 +14,7 @@ from portal.flows.audit import By
 from portal.flows.people import SignedIn
 from portal.kit.db import Tenant, db, whose
 from portal.models import Merchant, Role, User
-from portal.web import plain, show
+from portal.web import machines, plain, show
 
 V = TypeVar("V", bound=Callable[..., Any])
 M = TypeVar("M", bound=Tenant)
@@ -81,7 +81,8 @@ def cookie_name(secure: bool) -> str:
 
 
 def _open() -> Response | None:
-    token = request.cookies.get(cookie_name(request.is_secure), "")
+    # A cookie that a machine sends along says nothing.
+    token = "" if machines.calls() else request.cookies.get(cookie_name(request.is_secure), "")
     g.signed_in = people.who(token) if token else None
     if request.endpoint is None or request.endpoint in OF_THE_FRAMEWORK:
         return None
@@ -89,13 +90,18 @@ def _open() -> Response | None:
     if from_page is Needs.NOTHING:
         return None
     if g.signed_in is None:
-        if plain.wants_json():
-            return plain.refused(401, g.request_id)
-        back = request.full_path.rstrip("?") if request.method == "GET" else None
-        return show.sign_in_again(url_for("people.login", next=back))
+        return sign_in_first()
     if not _may(g.signed_in, from_page):
         abort(403 if g.signed_in.merchant or from_page is Needs.STAFF else 404)
     return None
+
+
+def sign_in_first() -> Response:
+    """The answer to a stranger: to the sign-in, and back here after it."""
+    if plain.wants_json():
+        return plain.refused(401, g.request_id)
+    back = request.full_path.rstrip("?") if request.method == "GET" else None
+    return show.sign_in_again(url_for("people.login", next=back))
 
 
 def _may(who: SignedIn, permission: Needs) -> bool:

@@ -12,14 +12,12 @@ from flask_babel import ngettext
 
 from portal import integrations
 from portal.contract.definition import Integration, Resource
-from portal.flows import connections, linking
-from portal.flows.work import unfinished
+from portal.flows import activation, linking
 from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.models import Connection, ConnectionState, Run, RunState
 from portal.models.sync import OPEN
-from portal.models.work import work_key
-from portal.web import causes, languages, sync_pages, words
+from portal.web import causes, checklist, languages, sync_pages, words
 from portal.web.causes import Explained
 
 QUICK, SLOW = 2, 10
@@ -46,6 +44,8 @@ class Progress:
 def progress(connection: Connection) -> Progress:
     """How far the connection has come."""
     one = integrations.get(connection.integration)
+    if one.checks:
+        return _step_by_step(one, connection)
     run = last_run(connection)
     checking = connection.state is ConnectionState.ACTIVATING
     moving = checking or (run is not None and run.is_open)
@@ -62,12 +62,35 @@ def progress(connection: Connection) -> Progress:
     )
 
 
-def last_run(connection: Connection) -> Run | None:
-    """The run that goes on, else the last one that ended well, else the last one.
+def _step_by_step(one: Integration, connection: Connection) -> Progress:
+    """The same where the remote is checked in steps: the checklist says how far the reading is as well."""
+    runs, why = checklist.first_runs(connection), trouble(connection)
+    active, checking = connection.state is ConnectionState.ACTIVE, connection.state is ConnectionState.ACTIVATING
+    begun = connection.active_since if connection.state is not ConnectionState.SAVED else None
+    recent = begun is not None and begun > now() - LONG
+    shown = begun is not None and (not active or recent or not checklist.all_read(runs))
+    run = None if shown else last_run(connection, Resource.PRODUCTS)
+    moving = checking or any(each is not None and each.is_open for each in (run, *runs.values()))
+    entries = checklist.entries(connection, runs, why) if shown else []
+    return Progress(
+        entries=entries,
+        done=sum(each["state"] == "ok" for each in entries),
+        run=run if run and (run.is_open or run.state is RunState.DONE) else None,
+        groups=_numbers(one, connection, run, moving=moving) if run else [],
+        left=checklist.left(runs) if shown and active else sync_pages.left(run, resumed=False) if run else "",
+        trouble=why,
+        seconds=(SLOW if begun and now() - begun > LONG else QUICK) if moving else 0,
+    )
+
+
+def last_run(connection: Connection, resource: Resource | None = None) -> Run | None:
+    """The run that goes on, else the last one that ended well, else the last one; of one resource where it is named.
 
     One question each, so that each is answered from the end of an index, however many runs there are.
     """
     runs = sa.select(Run).where(Run.merchant_id == whose(), Run.connection_id == connection.id).limit(1)
+    if resource is not None:
+        runs = runs.where(Run.resource == resource.value)
     # The states are written out, as they are in the index of open runs.
     is_open = Run.state.in_([sa.literal_column(f"'{each.value}'") for each in OPEN])
     ended = runs.where(Run.ended_at.is_not(None)).order_by(Run.ended_at.desc(), Run.id.desc())
@@ -89,7 +112,7 @@ def _is_first(connection: Connection, run: Run | None) -> bool:
 def _checklist(one: Integration, connection: Connection, run: Run | None) -> list[dict[str, Any]]:
     """Credentials accepted, shop named, catalogue n of m, import finished."""
     active, checking = connection.state is ConnectionState.ACTIVE, connection.state is ConnectionState.ACTIVATING
-    waits = _still_trying(connection) if checking else ""
+    waits = checklist.still_trying(connection) if checking else ""
     stopped = not active and not checking
     shop = (
         _("%(name)s, Shop ID %(id)s", name=connection.shop_name, id=connection.shop_id)
@@ -151,20 +174,11 @@ def looked_at(run: Run) -> str:
     return ngettext("%(shown)s product looked at", "%(shown)s products looked at", run.seen, shown=shown)
 
 
-def _still_trying(connection: Connection) -> str:
-    """What the work of the check says of its last attempt, "" while there was none."""
-    tried = unfinished("activate", work_key("activate", connection.id))
-    if tried is None or not tried.error:
-        return ""
-    at = words.clock(tried.not_before.astimezone(words.current_zone()), languages.chosen(), seconds=True)
-    return _("No answer yet. We try again at %(time)s.", time=at)
-
-
 def trouble(connection: Connection) -> Explained | None:
     """Why the connection rests, or why its first check takes too long."""
     if connection.state in {ConnectionState.FAILED, ConnectionState.PAUSED}:
         return causes.explain(connection.trouble, "connection", {}, connection)
-    late = connection.active_since is not None and connection.active_since + connections.FIRST_CHECK < now()
+    late = connection.active_since is not None and connection.active_since + activation.FIRST_CHECK < now()
     if connection.state is ConnectionState.ACTIVATING and late:
         return causes.explain("first_check_late", "connection", {}, connection)
     return None

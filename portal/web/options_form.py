@@ -69,10 +69,16 @@ class Row:
 
 def form_for(connection: Connection, zone: str) -> OptionsForm:
     """The form, bound to what was sent or filled with what is saved."""
-    one = integrations.get(connection.integration)
+    fields, filled = fields_of(connection, zone)
+    form: OptionsForm = type("ConnectionOptionsForm", (OptionsForm,), fields)(data=filled)
+    return form
+
+
+def fields_of(connection: Connection, zone: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The declared options as fields, and what they show at first."""
     fields: dict[str, Any] = {}
     filled: dict[str, Any] = {}
-    for each in _asked(one):
+    for each in _asked(integrations.get(connection.integration)):
         saved = connection.options.get(each.key, each.default)
         if each.entry is Entry.MOMENT:
             fields |= _moment_fields(each, zone)
@@ -80,8 +86,7 @@ def form_for(connection: Connection, zone: str) -> OptionsForm:
         else:
             fields[each.key] = _field(each)
             filled[each.key] = saved
-    form: OptionsForm = type("ConnectionOptionsForm", (OptionsForm,), fields)(data=filled)
-    return form
+    return fields, filled
 
 
 def _asked(one: Integration) -> list[Option]:
@@ -119,7 +124,7 @@ class NeededWith:
         self.radio = radio
         self.zone = zone
 
-    def __call__(self, form: OptionsForm, field: Field) -> None:
+    def __call__(self, form: PortalForm, field: Field) -> None:
         """Raise ValidationError with a sentence."""
         field.errors = []  # What the field itself says of an empty text.
         if form[self.radio].data != "moment":
@@ -148,7 +153,7 @@ def _moment_shown(key: str, saved: Any, zone: str) -> dict[str, Any]:
     return {key: "moment", f"{key}_at": local}
 
 
-def typed(form: OptionsForm, connection: Connection, zone: str) -> dict[str, Any]:
+def typed(form: PortalForm, connection: Connection, zone: str) -> dict[str, Any]:
     """What was chosen, as it is saved."""
     values: dict[str, Any] = {}
     for each in _asked(integrations.get(connection.integration)):
@@ -161,7 +166,7 @@ def typed(form: OptionsForm, connection: Connection, zone: str) -> dict[str, Any
     return values
 
 
-def rows(form: OptionsForm, connection: Connection) -> dict[str, list[Row]]:
+def rows(form: PortalForm, connection: Connection) -> dict[str, list[Row]]:
     """The options as the page draws them, in two groups: what concerns goods, and what concerns orders."""
     one = integrations.get(connection.integration)
     made = {each.key: _row(form, each) for each in one.options}
@@ -174,7 +179,7 @@ def rows(form: OptionsForm, connection: Connection) -> dict[str, list[Row]]:
     return groups
 
 
-def _row(form: OptionsForm, each: Option) -> Row:
+def _row(form: PortalForm, each: Option) -> Row:
     locale = languages.chosen()
     return Row(
         key=each.key,

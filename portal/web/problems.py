@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask import g
 
 from portal.kit.db import db, whose
-from portal.models import Connection, Notice, Run, Store
+from portal.models import Connection, Document, Notice, Run, Store
 from portal.web import causes
 from portal.web.causes import Explained
 
@@ -28,7 +28,7 @@ class Problem:
 
 
 def explained(notices: Sequence[Notice]) -> list[Problem]:
-    """The notices with their sentences; two statements, however many there are."""
+    """The notices with their sentences; a fixed number of statements, however many there are."""
     owners = _connections_of(notices)
     query = (
         sa.select(Connection, Store.name.label("store"), Store.time_zone)
@@ -43,8 +43,13 @@ def _connections_of(notices: Sequence[Notice]) -> dict[uuid.UUID, uuid.UUID]:
     """The connection that each notice concerns, by the notice's id."""
     runs = {each.subject_id for each in notices if each.subject == "run"}
     query = sa.select(Run.id, Run.connection_id).where(Run.merchant_id == whose(), Run.id.in_(runs))
-    by_run = {row.id: row.connection_id for row in db.session.execute(query)} if runs else {}
-    return {each.id: by_run.get(each.subject_id, each.subject_id) for each in notices}
+    owners = {row.id: row.connection_id for row in db.session.execute(query)} if runs else {}
+    papers = {each.subject_id for each in notices if each.subject == "document"}
+    query = sa.select(Document.id, Document.connection_id).where(
+        Document.merchant_id == whose(), Document.id.in_(papers)
+    )
+    owners |= {row.id: row.connection_id for row in db.session.execute(query)} if papers else {}
+    return {each.id: owners.get(each.subject_id, each.subject_id) for each in notices}
 
 
 def _problem(notice: Notice, found: Any) -> Problem:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from portal.kit.errors import Refusal
 
@@ -40,6 +41,21 @@ SENTENCES: dict[str, Callable[..., str]] = {
     ),
     "logo_bytes": lambda most: _("This file is not a picture that can be used. Choose a PNG, JPEG or WebP file."),
     "not_ready": lambda step: _("One step is not finished yet. Finish it, then turn this on."),
+    "stock_counted_twice": lambda other: (
+        _("%(other)s already counts the stock of this owner in this warehouse. Turn it off first.", other=other)
+        if other
+        else _("Another plugin already counts the stock of this owner in this warehouse. Turn it off first.")
+    ),
+    "plugin_is_default": lambda store: _(
+        "Orders of %(store)s go to this plugin, its default. Make another one the default first.", store=store
+    ),
+    "unknown_meaning": lambda: _("There is no such meaning. Choose one from the list."),
+    "nothing_to_sync": lambda: _("Nothing is set to come in. Turn on what is to be read first."),
+    "link_is_over": lambda: _("This link was used, taken back, or is over. Ask whoever sent it for a new one."),
+    "nothing_in_paste": lambda remote: _(
+        "There is no code in this text. Copy everything that %(remote)s shows, or the whole address of its page.",
+        remote=remote,
+    ),
     "turn_off_first": lambda: _("Turn it off first; then it can be disconnected."),
     "connection_is_off": lambda name: _("%(name)s is off. Turn it on, then sync.", name=name),
     "store_is_off": lambda: _("The store of this channel is off. Turn the store on, then sync."),
@@ -55,10 +71,34 @@ SENTENCES: dict[str, Callable[..., str]] = {
     "verb_does_not_fit": lambda verb, state: _("That cannot be done with the listings you chose. Choose again."),
     "batch_not_done": lambda: _("This change still runs or was undone already."),
     "batch_stays": lambda: _("This change cannot be undone as a whole. Change the listings one by one."),
+    "no_file": lambda: _("Choose a file."),
+    "file_is_empty": lambda: _("There is nothing in this file. Save it again from your spreadsheet and choose it."),
+    "file_too_large": lambda most: _(
+        "The file is larger than %(most)d MB. Cut it into several files and upload them one after the other.", most=most
+    ),
+    "too_many_files": lambda most: _(
+        "%(most)d files wait for you already. Import or discard some of them first.", most=most
+    ),
+    "file_moved_on": lambda: _("Meanwhile this file has moved on. This is how it stands now."),
+    "no_sku_column": lambda: _("Choose the column that holds the SKU. Without it no row can be told from another."),
+    "column_twice": lambda name: _("The column %(name)s is chosen twice. Choose another one here.", name=name),
+    "bad_rows": lambda number: ngettext(
+        "%(number)d row cannot be imported, so nothing was. Correct it in the file and upload it again.",
+        "%(number)d rows cannot be imported, so nothing was. Correct them in the file and upload it again.",
+        number,
+        number=number,
+    ),
+    "no_good_row": lambda: _("None of the rows can be imported. Correct them in the file and upload it again."),
+    "nothing_created": lambda: _("This file created no product, so there is nothing to take away."),
     "nothing_to_grant": lambda: _("There is nothing to confirm. Start the sign-in again."),
     "unknown_state": lambda: _("This sign-in does not belong to your session. Start it again from the sales channel."),
     "other_session": lambda connection: _("This sign-in was started in another browser. Start it again here."),
     "state_used": lambda connection: _("This sign-in was used already. Start it again."),
+    "push_is_gone": lambda: _("What this push said is not kept any more, so it cannot be applied again."),
+    "does_not_push": lambda remote: _("%(remote)s sends no pushes. Changes are seen by syncing.", remote=remote),
+    "push_key_is_not_yours": lambda remote: _(
+        "%(remote)s signs with a key that your operator keeps. Ask your operator to change it.", remote=remote
+    ),
     "state_too_old": lambda connection: _("The sign-in took longer than 10 minutes. Start it again."),
 }
 

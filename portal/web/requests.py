@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from portal.config import Settings
 from portal.kit import log
 from portal.kit.db import act_for, db
-from portal.web import plain, show
+from portal.web import machines, plain, show
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -25,7 +25,7 @@ def receive(app: Flask, settings: Settings) -> None:
     if settings.proxies:
         hops = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    CSRFProtect(app)
+    CSRFProtect(app).exempt(machines.EXEMPT)
 
     @app.before_request
     def begin() -> None:
@@ -35,7 +35,8 @@ def receive(app: Flask, settings: Settings) -> None:
         act_for(None)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request=g.request_id)
-        _same_site(settings)
+        if not machines.calls():
+            _same_site(settings)
 
     @app.after_request
     def number(answer: Response) -> Response:
@@ -44,7 +45,8 @@ def receive(app: Flask, settings: Settings) -> None:
 
     @app.teardown_request
     def end(_: BaseException | None) -> None:
-        db.session.rollback()
+        if db.session.registry.has():
+            db.session.rollback()
         act_for(None)
 
     app.register_error_handler(CSRFError, _csrf)
@@ -88,6 +90,8 @@ def _unknown(why: Exception) -> Response:
 
 def _refused(status: int) -> Response:
     """A refusal in the form in which the request was to be answered."""
+    if machines.calls():
+        return machines.refused(status)
     if plain.wants_json():
         return plain.refused(status, g.get("request_id"))
     return show.show_error(status, g.get("request_id"))

@@ -1,6 +1,7 @@
 """The form of a connection's settings: one field for each that the integration declares, in its order and words."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from wtforms.validators import Optional, Regexp, StopValidation
 
 from portal import integrations
 from portal.contract.definition import Entry, Integration, Kind, Setting
+from portal.contract.errors import Refused
 from portal.flows import lines, secrets, slips
 from portal.kit import logo
 from portal.kit.text import plain_code
@@ -67,18 +69,33 @@ def form_for(connection: Connection, *, fresh: bool = False) -> SettingsForm:
 
     Secrets are never filled in.
     """
-    one = integrations.get(connection.integration)
-    kept = {each.field for each in secrets.saved(connection)}
-    fields = {each.key: _field(each, each.key in kept) for each in one.settings}
-    shown = {each.key: _initial(one, each, connection) for each in one.settings if not each.secret}
-    kind = type("ConnectionForm", (SettingsForm,), fields)
-    filled = {"name": connection.name, **shown}
+    kind = type("ConnectionForm", (SettingsForm,), fields_of(connection))
+    filled = filled_with(connection)
     form: SettingsForm = kind(formdata=None, data=filled) if fresh else kind(data=filled)
+    say_names(form, connection)
+    return form
+
+
+def fields_of(connection: Connection) -> dict[str, Field]:
+    """The declared settings as fields."""
+    kept = {each.field for each in secrets.saved(connection)}
+    return {each.key: _field(each, each.key in kept) for each in integrations.get(connection.integration).settings}
+
+
+def filled_with(connection: Connection) -> dict[str, Any]:
+    """What the fields show at first: what is saved, else what the house or the declaration knows."""
+    one = integrations.get(connection.integration)
+    shown = {each.key: _initial(one, each, connection) for each in one.settings if not each.secret}
+    return {"name": connection.name, **shown}
+
+
+def say_names(form: SettingsForm, connection: Connection) -> None:
+    """Give the fields that every connection has their words."""
+    one = integrations.get(connection.integration)
     form.name.label.text = name_label(one)
     form.name.description = _("Helps your team tell it apart from others.")
     form.logo.label.text = _("Sales Channel Logo") if one.kind is Kind.MARKETPLACE else _("Logo")
     form.logo.description = _("PNG, JPEG or WebP of up to %(most)d kB.", most=logo.LARGEST_UPLOAD // 1024)
-    return form
 
 
 def name_label(one: Integration) -> str:
@@ -90,8 +107,11 @@ def _initial(one: Integration, each: Setting, connection: Connection) -> str:
     saved = connection.settings.get(each.key)
     if saved is not None:
         return str(saved)
+    if each.from_house:
+        with suppress(Refused):  # The page says elsewhere that a value of the house cannot be used.
+            return lines.house_value(one, each.from_house) or each.default
     # Where the house runs with a sandbox, its gateway comes first: a sample key must never be sent to the real one.
-    return lines.gateways(one)[0] if each.entry is Entry.ADDRESS else each.default
+    return lines.gateways(one, each.use)[0] if each.entry is Entry.ADDRESS else each.default
 
 
 def _field(each: Setting, kept: bool) -> Field:
@@ -143,7 +163,7 @@ def _options(one: Integration, each: Setting) -> list[tuple[str, str]]:
         return []
     locale = languages.chosen()
     known = {address: text.said(locale) for address, text in each.choices.items()}
-    return [(address, known.get(address, _("Sandbox"))) for address in lines.gateways(one)]
+    return [(address, known.get(address, _("Sandbox"))) for address in lines.gateways(one, each.use)]
 
 
 def typed(form: SettingsForm, connection: Connection) -> dict[str, str]:
@@ -157,15 +177,17 @@ def picture(form: SettingsForm) -> bytes | None:
     return form.logo.data.read(logo.LARGEST_UPLOAD + 1) if form.logo.data else None
 
 
-def facts(connection: Connection, *, short: bool = False) -> list[tuple[str, str, bool]]:
+def facts(connection: Connection, *, short: bool = False, advanced: bool = True) -> list[tuple[str, str, bool]]:
     """What is saved, for a summary: label, value, and whether the value is a code.  Of a secret only its ending.
 
-    `short` leaves out the middle of long codes.
+    `short` leaves out the middle of long codes; without `advanced` only what everybody fills in is told.
     """
     one, locale = integrations.get(connection.integration), languages.chosen()
     sealed = {each.field: each for each in secrets.saved(connection)}
     told = []
     for each in one.settings:
+        if each.advanced and not advanced:
+            continue
         label, value = each.label.said(locale), str(connection.settings.get(each.key) or "")
         if each.secret and each.key in sealed:
             ending = sealed[each.key].ending

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import SelectField, StringField
 
 from portal.contract.definition import Kind
-from portal.flows import connections, notices, stores
+from portal.flows import notices, plugins, stores
 from portal.kit.errors import Refusal
 from portal.kit.paging import Count
 from portal.models import Store
@@ -129,7 +129,7 @@ def active(public_id: str) -> Response:
     store = find(Store, public_id)
     stores.turn(store, request.form.get("on") == "1", by())
     if is_hx():
-        deeds = stores_pages.activity(store.id)
+        deeds = stores_pages.activity(store.id, None)
         blocks = ("store_rests", "store_deeds")
         return show("stores/detail.html", "store_active", also=blocks, store=store, deeds=deeds, saved=True)
     return go("stores.detail", public_id=store.id)
@@ -151,8 +151,9 @@ def _page(store: Store, form: StoreForm | None = None) -> Response:
         form=form,
         plugins=rows[Kind.FULFILMENT.value],
         channels=rows[Kind.MARKETPLACE.value],
-        default_plugin=connections.default_plugins().get(store.id),
-        deeds=stores_pages.activity(store.id),
+        default_plugin=plugins.default_plugins().get(store.id),
+        deeds=stores_pages.activity(store.id, asked.cursor()),
+        badge=stores_pages.badge_of(store),
         saved=False,
     )
 

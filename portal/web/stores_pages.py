@@ -81,6 +81,15 @@ def standing_of(store: Store) -> str:
     return str(db.session.scalar(query.where(Store.merchant_id == whose(), Store.id == store.id)))
 
 
+def badge_of(store: Store) -> Badge:
+    """The badge of one store: that of the worst of its connections."""
+    stands, connections = standing.of_stores()
+    query = sa.select(stands, connections.c.running, connections.c.number).select_from(Store)
+    query = query.outerjoin(connections, connections.c.store_id == Store.id)
+    row = db.session.execute(query.where(Store.merchant_id == whose(), Store.id == store.id)).one()
+    return standing.store_badge(row[0], row.running or 0, row.number or 0)
+
+
 NONE = (Count(0), Count(0))
 
 
@@ -146,22 +155,21 @@ class Deed:
     mark: str
 
 
-def activity(store_id: uuid.UUID) -> list[Deed]:
-    """What was done in a store, newest first."""
-    query = (
-        sa.select(AuditNote)
-        .where(AuditNote.merchant_id == whose(), AuditNote.store_id == store_id)
-        .order_by(AuditNote.id.desc())
-        .limit(SHOWN_NOTES)
+def activity(store_id: uuid.UUID, cursor: str | None) -> Slice[Deed]:
+    """One page of what was done in a store, newest first."""
+    query = sa.select(AuditNote).where(AuditNote.merchant_id == whose(), AuditNote.store_id == store_id)
+    keys = [AuditNote.id]
+    found = slice_of(
+        db.session(), query, keys, cursor, lambda row: [row.AuditNote.id], size=SHOWN_NOTES, descending=True
     )
-    return [_deed(note) for note in db.session.scalars(query)]
+    return Slice([_deed(row.AuditNote) for row in found.rows], after=found.after, before=found.before)
 
 
 def _deed(note: AuditNote) -> Deed:
     said = SAID.get(note.what)
     return Deed(
         what=said(note.name) if said else _("%(what)s: %(name)s", what=note.what.replace("_", " "), name=note.name),
-        who=note.who,
+        who=_("Through a link made by %(name)s", name=note.who) if note.what == "granted_by_link" else note.who,
         at=note.at,
         changes=_changes(note.before, note.after) if note.what == "store_changed" else "",
         mark=MARKS.get(note.what, "pencil"),
@@ -184,7 +192,17 @@ SAID = {
     "connection_removed": lambda name: _("Disconnected %(name)s", name=name),
     "settings_saved": lambda name: _("Saved the settings of %(name)s", name=name),
     "options_saved": lambda name: _("Saved the options of %(name)s", name=name),
-    "audit_words_saved": lambda name: _("Saved what the status words of %(name)s mean", name=name),
+    "audit_words_saved": lambda name: _("Saved what the quality words of %(name)s mean", name=name),
+    "status_words_saved": lambda name: _("Saved what the status words of %(name)s mean", name=name),
+    "connect_link_made": lambda name: _("Made a connect link for %(name)s", name=name),
+    "connect_link_revoked": lambda name: _("Took the connect link of %(name)s back", name=name),
+    "granted_by_link": lambda name: _("Access was given for %(name)s", name=name),
+    "made_default": lambda name: _("Made %(name)s the default plugin", name=name),
+    "default_taken": lambda name: _("%(name)s is no longer the default plugin", name=name),
+    "hook_opened": lambda name: _("Made an address for messages to %(name)s", name=name),
+    "hook_rolled": lambda name: _("Gave %(name)s another address for messages", name=name),
+    "hook_closed": lambda name: _("Closed the address for messages to %(name)s", name=name),
+    "push_key_rolled": lambda name: _("Made a new key for messages to %(name)s", name=name),
     "granted": lambda name: _("Signed in at the channel for %(name)s", name=name),
     "tested": lambda name: _("Tested the connection %(name)s", name=name),
     "turned_on": lambda name: _("Turned %(name)s on", name=name),
@@ -201,5 +219,12 @@ MARKS = {
     "turned_off": "pause",
     "tested": "check",
     "granted": "key",
+    "granted_by_link": "key",
+    "connect_link_made": "link",
+    "connect_link_revoked": "x",
+    "hook_opened": "hook",
+    "hook_rolled": "hook",
+    "hook_closed": "hook",
+    "push_key_rolled": "key",
     "sync_asked": "sync",
 }

@@ -16,6 +16,7 @@ from portal.kit.db import db, whose
 from portal.kit.paging import Count, Slice, count_of, slice_of
 from portal.models import AuditNote, LinkState, Run, RunState
 from portal.models.sync import OPEN
+from portal.web import reading_words
 from portal.web.channel_names import Channel
 
 VIEWS = ("attention", "running", "all")
@@ -132,9 +133,8 @@ def badge(run: Run) -> Badge:
 
 def what(run: Run, channel: Channel) -> str:
     """What a run brings from where."""
-    if run.resource == "products":
-        return _("Products from %(channel)s", channel=channel.name)
-    return _("%(resource)s from %(channel)s", resource=run.resource, channel=channel.name)
+    said = reading_words.FROM.get(run.resource)
+    return said(channel.name) if said else f"{run.resource} · {channel.name}"
 
 
 def took(run: Run) -> str:

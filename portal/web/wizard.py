@@ -2,26 +2,28 @@
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, current_app, request, url_for
+from flask import Blueprint, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from portal import integrations
-from portal.contract.errors import RemoteError
 from portal.flows import connections, grants, slips
 from portal.flows.house import house
 from portal.kit.errors import Refusal
 from portal.models import Connection
 from portal.web import (
     causes,
+    connect,
     connections_pages,
     guide_form,
     key_check,
     options_form,
+    plugin_form,
     settings_form,
     stock_preview,
     wizard_steps,
 )
+from portal.web.connect import PasteForm
 from portal.web.connections_pages import frame, said_on_finish
 from portal.web.doors import Needs, by, find, needs, signed_in
 from portal.web.forms import PortalForm
@@ -29,6 +31,7 @@ from portal.web.guide_form import GuideForm
 from portal.web.key_check import Tested
 from portal.web.options_form import OptionsForm
 from portal.web.refusals import sentence
+from portal.web.setting_out import set_out
 from portal.web.settings_form import SettingsForm
 from portal.web.show import go, show
 
@@ -42,6 +45,8 @@ MEND = "mend:"
 def guide(public_id: str) -> Response:
     """What has to be done at the remote before the keys can be entered."""
     connection = find(Connection, public_id)
+    if _is_one_page(connection):
+        return go("wizard.settings", public_id=connection.id)
     return _guide_page(connection, guide_form.form_for(connection))
 
 
@@ -55,6 +60,10 @@ def save_guide(public_id: str) -> Response:
         return _guide_page(connection, form)
     connections.confirm(connection, guide_form.ticked(form), by())
     return go(wizard_steps.after(connection, "guide"), public_id=connection.id)
+
+
+def _is_one_page(connection: Connection) -> bool:
+    return wizard_steps.on_one_page(integrations.get(connection.integration))
 
 
 def _guide_page(connection: Connection, form: GuideForm) -> Response:
@@ -72,6 +81,8 @@ def _guide_page(connection: Connection, form: GuideForm) -> Response:
 def settings(public_id: str) -> Response:
     """Name, logo and keys."""
     connection = find(Connection, public_id)
+    if _is_one_page(connection):
+        return plugin_form.page(connection)
     return _settings_page(connection, settings_form.form_for(connection))
 
 
@@ -80,6 +91,8 @@ def settings(public_id: str) -> Response:
 def save_settings(public_id: str) -> Response:
     """Save; then test, mend one value, or go on, as the button says."""
     connection = find(Connection, public_id)
+    if _is_one_page(connection):
+        return plugin_form.save(connection)
     form = settings_form.form_for(connection)
     if not form.validate_on_submit():
         return _settings_page(connection, form)
@@ -129,6 +142,11 @@ def login(public_id: str) -> Response:
     one = integrations.get(connection.integration)
     if not wizard_steps.signs_in(one, connection):
         return go(wizard_steps.after(connection, "settings"), public_id=connection.id)
+    return _login_page(connection, connect.paste_form(one))
+
+
+def _login_page(connection: Connection, form: PasteForm) -> Response:
+    one = integrations.get(connection.integration)
     trip = grants.last_trip(connection, signed_in().session_hash)
     refused = (
         causes.explain(trip.cause, "connection", {"detail": trip.detail}, connection) if trip and trip.cause else None
@@ -137,11 +155,28 @@ def login(public_id: str) -> Response:
         "connections/login.html",
         trip=trip,
         refused=refused,
-        facts=settings_form.facts(connection, short=True),
+        facts=settings_form.facts(connection, short=True, advanced=not _is_one_page(connection)),
         callback=grants.callback_url(one),
         elsewhere=_elsewhere(),
+        form=form,
+        shown_at=connect.shown_at(one, connection),
+        subscribing=connect.subscribing(one),
         **frame(connection, "login"),
     )
+
+
+@bp.post("/login/paste")
+@needs(Needs.MANAGE)
+def paste(public_id: str) -> Response:
+    """Take what the remote showed on its own page instead of leading back."""
+    connection = find(Connection, public_id)
+    form = connect.paste_form(integrations.get(connection.integration))
+    try:
+        grants.pasted(connection, form.text.data or "", signed_in().session_hash, by())
+    except Refusal as why:
+        form.blame(why)
+        return _login_page(connection, form)
+    return go("wizard.login", public_id=connection.id)
 
 
 def _elsewhere() -> str:
@@ -154,20 +189,7 @@ def _elsewhere() -> str:
 @needs(Needs.MANAGE)
 def sign_in(public_id: str) -> Response:
     """Send the browser to the remote's consent page."""
-    connection = find(Connection, public_id)
-    missing = connections.missing_steps(connection)
-    if missing and missing[0] != "login":
-        return go(
-            f"wizard.{missing[0]}", public_id=connection.id, say=sentence(Refusal("not_ready", step="")), kind="warn"
-        )
-    try:
-        address = grants.begin(connection, signed_in().session_hash, by())
-    except Refusal as why:
-        return go("wizard.settings", public_id=connection.id, say=sentence(why), kind="bad")
-    except RemoteError as why:  # What was typed and sealed opens no more: it has to be typed again first.
-        told = causes.explain(why.cause.value, "connection", {"detail": why.detail}, connection)
-        return go("wizard.settings", public_id=connection.id, say=told.title, kind="bad")
-    return current_app.redirect(address, 303)
+    return set_out(find(Connection, public_id))
 
 
 @bp.post("/login/next")
@@ -175,11 +197,15 @@ def sign_in(public_id: str) -> Response:
 def adopt(public_id: str) -> Response:
     """The merchant saw whose shop it is and goes on: the tokens are taken over."""
     connection = find(Connection, public_id)
+    one = integrations.get(connection.integration)
+    pushes = request.form.get("pushes") == "1" if one.webhook is not None else None
     try:
-        connections.adopt(connection, signed_in().session_hash, by())
+        connections.adopt(connection, signed_in().session_hash, by(), pushes=pushes)
     except Refusal as why:
         return go("wizard.login", public_id=connection.id, say=sentence(why), kind="bad")
     said = None if wizard_steps.in_setup(connection) else _("The access was renewed.")
+    if _is_one_page(connection) and said is None:
+        said = _("Connected. Turn it on at the top.")
     return go(wizard_steps.after(connection, "login"), public_id=connection.id, say=said)
 
 
@@ -188,6 +214,8 @@ def adopt(public_id: str) -> Response:
 def options(public_id: str) -> Response:
     """How the house deals with the remote."""
     connection = find(Connection, public_id)
+    if _is_one_page(connection):
+        return go("wizard.settings", public_id=connection.id, _anchor="options")
     return _options_page(connection)
 
 
@@ -233,7 +261,7 @@ def _options_page(connection: Connection, form: OptionsForm | None = None) -> Re
 def check(public_id: str) -> Response:
     """Everything on one page, and what will happen first; once it was turned on, its own page says how it goes."""
     connection = find(Connection, public_id)
-    if not wizard_steps.in_setup(connection):
+    if not wizard_steps.in_setup(connection) or _is_one_page(connection):
         return go("connections.detail", public_id=connection.id)
     return _check_page(connection, PortalForm())
 

@@ -7,7 +7,7 @@ from flask import url_for
 from flask_babel import gettext as _
 
 from portal import integrations
-from portal.contract.definition import Integration
+from portal.contract.definition import Integration, Kind
 from portal.flows import connections
 from portal.models import Connection, ConnectionState
 from portal.web import options_form
@@ -23,12 +23,14 @@ class Step:
 
 
 def of(connection: Connection) -> list[Step]:
-    """The steps of a connection, in order.
+    """The steps of a connection, in order; none where everything stands on one page.
 
     The sign-in is one where these settings need a consent.  The options are one where they ask for more than a yes or
     no: plain switches have their defaults and are changed from the last page.
     """
     one = integrations.get(connection.integration)
+    if on_one_page(one):
+        return []
     names = {"settings": _("Details and keys"), "check": _("Check and turn on")}
     if one.guide:
         names["guide"] = _("Get ready")
@@ -38,6 +40,11 @@ def of(connection: Connection) -> list[Step]:
         names["options"] = _("Interaction settings")
     order = ("guide", "settings", "login", "options", "check")
     return [Step(key, names[key], url_for(f"wizard.{key}", public_id=connection.id)) for key in order if key in names]
+
+
+def on_one_page(one: Integration) -> bool:
+    """Whether codes, options and access stand on one page: a warehouse gives out all its codes at once."""
+    return one.kind is Kind.FULFILMENT
 
 
 def signs_in(one: Integration, connection: Connection) -> bool:
@@ -54,6 +61,8 @@ def after(connection: Connection, key: str) -> str:
     """The endpoint that follows a step that was finished; the connection's own page once it was turned on."""
     if not in_setup(connection):
         return "connections.detail"
+    if on_one_page(integrations.get(connection.integration)):
+        return "wizard.settings"
     keys = [each.key for each in of(connection)]
     # A page that is no step of this connection was opened from the last one.
     return f"wizard.{keys[keys.index(key) + 1]}" if key in keys[:-1] else "wizard.check"
@@ -61,6 +70,8 @@ def after(connection: Connection, key: str) -> str:
 
 def open_step(connection: Connection) -> str | None:
     """The step where a connection that was never turned on has to go on; None when everything is there."""
+    if on_one_page(integrations.get(connection.integration)):
+        return "settings"
     if connection.state is ConnectionState.DRAFT:
         keys = [each.key for each in of(connection)]
         return "settings" if connection.confirmed else keys[0]
@@ -70,7 +81,10 @@ def open_step(connection: Connection) -> str | None:
 
 def what_is_missing(step: str, connection: Connection) -> str:
     """Why a connection cannot be turned on yet, in words."""
-    name = integrations.get(connection.integration).name
+    one = integrations.get(connection.integration)
+    if on_one_page(one):
+        return _("Connect first.") if step == "login" else _("Save and connect first.")
+    name = one.name
     return {
         "guide": _("Tick what must be true first."),
         "settings": _("Enter the keys first."),

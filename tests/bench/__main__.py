@@ -15,11 +15,13 @@ from tests.bench.figure import Asked, Figure, machine
 
 # The module of each figure.  Figures of one module are measured together, for they need the same rows.
 MODULES = {
+    "hooks": ("B1", "B2"),
     "imports": ("B3", "B4", "B5"),
     "lists": ("B7",),
     "pacing": ("B9",),
     "ledger": ("B10",),
     "memory": ("B14",),
+    "files": ("B14",),
     "starting": ("B16",),
 }
 NAMES = [name for names in MODULES.values() for name in names]

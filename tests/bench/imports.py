@@ -10,8 +10,10 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
+from portal.contract.definition import Resource
 from portal.contract.records import Page, RemoteListing
 from portal.flows import sync
+from portal.flows.resources import DOORS
 from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.kit.ids import new_id
@@ -76,7 +78,7 @@ def take_in(to: Connection, taken: Sequence[RemoteListing], size: int) -> None:
     run_id = run.id
     for at in range(0, len(taken), size):
         page = list(taken[at : at + size])
-        held = sync._keep(claimed, run_id, to, Page([], f"{at}", len(taken)), page, [], {})
+        held = sync._keep(claimed, run_id, to, Page([], f"{at}", len(taken)), page, [], DOORS[Resource.PRODUCTS], now())
         assert held is not None
         claimed = held
     db.session.execute(sa.text("update run set state = 'done', ended_at = now() where id = :id"), {"id": run_id})

@@ -61,7 +61,7 @@ class Peaks:
         """Look at the processes, and now and then whether the run has ended."""
         worker = self._stack.children["worker-1"].pid
         for pid in session_of(worker):
-            peak = _peak(pid)
+            peak = peak_of(pid)
             if pid == worker:
                 self.of_worker = max(self.of_worker, peak)
             else:
@@ -72,7 +72,8 @@ class Peaks:
         return bool(self._stack.rows("select 1 from run where ended_at is not null"))
 
 
-def _peak(pid: int) -> int:
+def peak_of(pid: int) -> int:
+    """The highest memory that a process has ever held, in kB; 0 where it is gone."""
     try:
         found = PEAK.search(Path(f"/proc/{pid}/status").read_text())
     except OSError:

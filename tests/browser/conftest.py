@@ -11,13 +11,15 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from tests.browser import house as houses
 from tests.browser import jd_com as jd_com_page
 from tests.browser import jd_id as jd_id_page
+from tests.browser import jdl as jdl_page
 from tests.browser.house import House
+from tests.browser.jdl import push_something
 from tests.browser.visit import BROWSER_FLAGS, LANGUAGES, Visit, Visiting
 from tests.browser.words import Words
 from tests.browser.workbench import make_products
 
-# The two pages of the seeds are walked first, so that the others find what they leave behind.
-ORDER = ["test_jd_id_page", "test_jd_com_page"]
+# The pages of the seeds are walked first, so that the others find what they leave behind.
+ORDER = ["test_jd_id_page", "test_jd_com_page", "test_jdl_page"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -78,7 +80,7 @@ def visiting(house: House, browser: Browser) -> Iterator[Visiting]:
 @pytest.fixture
 def jd_id(house: House, visiting: Visiting) -> House:
     """Toko Samudra with JD.ID connected and its products made, as the first page leaves it."""
-    if "jd_id" not in house.walked:
+    if "jd_id/samudra" not in house.walked:
         visit = visiting("id")
         visit.sign_in("owner@samudra.example")
         make_products(visit, jd_id_page.SEED.walk(visit).path.rsplit("/", 1)[-1])
@@ -88,8 +90,19 @@ def jd_id(house: House, visiting: Visiting) -> House:
 @pytest.fixture
 def both_channels(jd_id: House, visiting: Visiting) -> House:
     """The same merchant with JD.com beside it."""
-    if "jd_com" not in jd_id.walked:
+    if "jd_com/samudra" not in jd_id.walked:
         visit = visiting("id")
         visit.sign_in("owner@samudra.example")
         jd_com_page.SEED.walk(visit)
     return jd_id
+
+
+@pytest.fixture
+def all_three(both_channels: House, visiting: Visiting) -> House:
+    """The same merchant with a warehouse of JD Logistics, which has pushed something."""
+    if "jdl/samudra" not in both_channels.walked:
+        visit = visiting("id")
+        visit.sign_in("owner@samudra.example")
+        walk = jdl_page.SEED.walk(visit, account="samudra")
+        push_something(visit, walk)
+    return both_channels

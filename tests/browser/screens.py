@@ -14,6 +14,7 @@ STATES = ("linked", "new", "near", "duplicate", "empty", "ambiguous", "waiting",
 CHANNELS = {
     "jd_id": ("JD.ID", ("settings", "login", "options", "disconnect")),
     "jd_com": ("JD Worldwide", ("settings", "options", "preview", "disconnect")),
+    "jdl": ("JD UK – Ecom Orders", ("settings", "login", "statuses", "stock", "disconnect")),
     "basic": ("Kedai Kenanga", ("guide", "settings", "login", "check")),
     "draft": ("JD Mall", ("guide", "settings", "options", "check")),
 }
@@ -85,9 +86,28 @@ def unfinished_jd_com(visit: Visit) -> str:
     return path
 
 
+def upload(visit: Visit) -> None:
+    """A file of products with rows that want a look, checked and waiting for a decision."""
+    visit.open("/products/import")
+    rows = "SKU,Name,Barcode\nKOPI-001,Kopi Gayo 250 g,8991\nKOPI-001,Kopi Gayo 500 g,8992\n,Tanpa kode,8993\n"
+    visit.page.locator("input[type=file]").set_input_files(
+        {"name": "produk.csv", "mimeType": "text/csv", "buffer": rows.encode()}
+    )
+    visit.page.locator("main form[enctype] button[type=submit]").first.click()
+    expect(visit.page).to_have_url(re.compile(r"/products/import/[\w-]{20,}"))
+
+
+def connect_link(visit: Visit) -> None:
+    """A connect link of the plugin, as it stands on its page."""
+    name, _ = CHANNELS["jdl"]
+    visit.open({words: path for path, words in _links(visit, "/plugins", r"/connections/[\w-]+")}[name])
+    visit.press("Copy connect link")
+    expect(visit.page.locator("#connect_address")).to_be_visible()
+
+
 def addresses(visit: Visit) -> dict[str, str]:
     """Path by name of every page that shows something of the merchant who is signed in."""
-    channels = _links(visit, "/channels", r"/connections/[\w-]+")
+    channels = _links(visit, "/channels", r"/connections/[\w-]+") + _links(visit, "/plugins", r"/connections/[\w-]+")
     names = {name: path for path, name in channels}
     found = {
         "home": "/",
@@ -102,6 +122,15 @@ def addresses(visit: Visit) -> dict[str, str]:
         "listings": "/listings",
         "products": "/products",
         "products_none": "/products?q=there-is-no-such-product",
+        "coverage": "/coverage",
+        "coverage_gaps": "/coverage?only=gaps",
+        "files": "/products/import",
+        "sku_check": "/products/check",
+        "export": "/products/export",
+        "deliveries": "/deliveries",
+        "deliveries_refused": "/deliveries?view=refused",
+        "connect_done": "/connect/done",
+        "connect_gone": "/connect/there-is-no-such-link",
         "my_store": "/settings/my-store",
         "language": "/settings/language",
         "not_found": "/nowhere",
@@ -118,6 +147,8 @@ def addresses(visit: Visit) -> dict[str, str]:
         }
         found |= {f"bulk_{verb}": f"/links/bulk?verb={verb}&state=new" for verb in ("create", "leave_out")}
     found |= _first(visit, "run", "/sync?view=all", r"/sync/[\w-]{20,}")
+    found |= _first(visit, "delivery", "/deliveries", r"/deliveries/[\w-]{20,}")
+    found |= _first(visit, "file", "/products/import", r"/products/import/[\w-]{20,}")
     found |= _first(visit, "product", "/products", r"/products/[\w-]{20,}")
     found |= _first(visit, "batch", "/links", r"/links/batches/[\w-]{20,}")
     found |= _first(visit, "listing", "/links?state=linked", r"/listings/[\w-]{20,}")

@@ -60,7 +60,7 @@ class Seed:
             except Exception as why:
                 why.add_note(f"This was step {number} of the page of {self.integration}: {words}")
                 raise
-        visit.house.walked.add(self.integration)
+        visit.house.walked.add(f"{self.integration}/{account}")
         return walk
 
 

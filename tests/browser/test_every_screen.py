@@ -43,20 +43,24 @@ NO_PAGES = {
     "/static/<path:filename>",
     "/logos/<public_id>",
     "/oauth/<integration>/callback",
+    "/products/export/file",
+    "/products/import/<public_id>/problems.csv",
 }
 # These lead on to a page that is looked at under its own address.
 LEAD_ON = {"/settings", "/channels/add", "/plugins/add"}
 
 
 @pytest.fixture
-def owner(both_channels: House, visiting: Visiting) -> Visit:
-    """The owner of Toko Samudra, with both channels and two more that are not finished."""
+def owner(all_three: House, visiting: Visiting) -> Visit:
+    """The owner of Toko Samudra, with both channels and the plugin, two channels that are not finished, and a file."""
     visit = visiting("id", reduced_motion="reduce")
     visit.sign_in("owner@samudra.example")
-    if "unfinished" not in both_channels.walked:
+    if "unfinished" not in all_three.walked:
         screens.unfinished_jd_id(visit)
         screens.unfinished_jd_com(visit)
-        both_channels.walked.add("unfinished")
+        screens.upload(visit)
+        screens.connect_link(visit)
+        all_three.walked.add("unfinished")
     return visit
 
 
@@ -82,7 +86,7 @@ def _too_wide(visit: Visit, name: str, width: int) -> list[str]:
 
 
 def test_every_page_is_readable_for_everyone_and_fits_on_a_phone(owner: Visit) -> None:
-    owner.refused_at("/nowhere")
+    owner.refused_at("/nowhere", "/connect/there-is-no-such-link")
     found: list[str] = []
     for name, path in screens.addresses(owner).items():
         owner.open(path)

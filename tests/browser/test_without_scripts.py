@@ -1,10 +1,10 @@
-"""The same two pages of instructions with scripts turned off: shorter, and to the end."""
+"""The same three pages of instructions with scripts turned off: shorter, and to the end."""
 
 from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.browser import jd_com, screens
+from tests.browser import jd_com, jdl, screens
 from tests.browser.house import House
 from tests.browser.seed import counts_of, wait_for_import
 from tests.browser.visit import Visit, Visiting
@@ -71,3 +71,27 @@ def test_jd_com_is_connected_without_scripts(house: House, visiting: Visiting) -
     truth = house.sandbox.truth("jd_com/northwick")["imported"]
     connection = page.url.rsplit("/", 1)[-1].partition("?")[0].partition("#")[0]
     assert sum(counts_of(visit, connection).values()) == sum(truth.values())
+
+
+def test_jd_logistics_is_installed_without_scripts(house: House, visiting: Visiting) -> None:
+    visit = at_home(visiting)
+    page = visit.page
+    account = house.new_account("jdl", size=60)
+    visit.menu("Stores")
+    page.locator("main tbody tr a.name").first.click()
+    page.locator("#add_plugin").click()
+    page.locator("input[type=search]").fill("JD")
+    page.keyboard.press("Enter")
+    visit.press("Install", "JD Logistics")
+    page.locator("#name").fill("JD without scripts")
+    for key in jdl.CODES:
+        page.locator(f"#{key}").fill(account["types"][key])
+    for key in ("import_products", "sync_stock"):
+        page.get_by_label(visit.words.option("jdl", key), exact=True).check()
+    visit.press("Connect")
+    jdl.consent(visit, account)
+    visit.press("Next")
+    page.get_by_role("switch", name="Is active", exact=True).click()
+    visit.heads("Stock in the warehouse", patience=jdl.READY_WITHIN)
+    connection = page.url.rsplit("/", 1)[-1].partition("?")[0].partition("#")[0]
+    assert sum(counts_of(visit, connection).values()) == account["size"]

@@ -1,7 +1,8 @@
 """Clients that talk to canned answers, and what they can be asked to do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -18,8 +19,9 @@ Send = Callable[[httpx.Request], Answer]
 
 
 def typed(one: Integration) -> dict[str, str]:
-    """Settings as typed, every secret with a marker in it."""
-    return {each.key: each.default or f"marker-{each.key}-{MARK}" for each in one.settings}
+    """Settings as typed and what the operator set, every secret with a marker in it.  No file is set."""
+    known = (*one.settings, *(each for each in one.house_values if not each.file))
+    return {each.key: each.default or f"marker-{each.key}-{MARK}" for each in known}
 
 
 def client_for(one: Integration, send: Send, **settings: str) -> ApiClient:
@@ -42,6 +44,10 @@ def deeds(one: Integration) -> dict[str, Callable[[Any], object]]:
         found[resource.value] = _first_page(pull, None)
         if pull.incremental:
             found[f"{resource.value} since"] = _first_page(pull, NOON - timedelta(days=1))
+        if pull.some:
+            found[f"some {resource.value}"] = partial(_some, pull.some)
+    for step in one.checks:
+        found[f"check {step.key}"] = step.passes
     if one.grant:
         take, renew = one.grant.take, one.grant.renew
         found["take"] = lambda client: take(client, f"marker-code-{MARK}", "https://portal.example/callback")
@@ -60,6 +66,10 @@ def attempts(one: Integration) -> Iterator[tuple[str, Callable[[Any], object], d
     for choice in choices(one):
         for deed, do in deeds(one).items():
             yield deed, do, choice
+
+
+def _some(some: Callable[[Any, Sequence[str]], object], client: Any) -> object:
+    return some(client, ["K1"])
 
 
 def _first_page(pull: Pull, since: datetime | None) -> Callable[[Any], object]:

@@ -9,18 +9,22 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, fields, is_dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import pytest
 from babel.numbers import list_currencies
 
 from portal.contract.definition import Entry, Integration, Pull
 from portal.contract.errors import BadRecord
+from portal.contract.options import Options
 from portal.contract.records import Record
+from portal.contract.webhooks import Distrust, Push
 from portal.contract.words import Text
 
 SECRET_NAMES = re.compile(r"secret|token|password|private", re.IGNORECASE)
@@ -70,7 +74,7 @@ def definition_holds_together(one: Integration) -> None:
     settings, options = [each.key for each in one.settings], [each.key for each in one.options]
     assert len(set(settings)) == len(settings)
     assert len(set(options)) == len(options)
-    assert one.app_key in settings
+    assert one.app_key in {*settings, *(each.key for each in one.house_values)}
     assert one.currency in list_currencies()
     assert one.locale in {"en", "id", "zh_Hans"}
     assert 1 <= len(one.tile) <= 3
@@ -80,10 +84,68 @@ def definition_holds_together(one: Integration) -> None:
     assert {each.needs for each in one.options if each.needs} <= switches
     for setting in one.settings:
         assert setting.entry is not Entry.CHOICE or setting.default in {"", *setting.choices}
+        assert setting.entry is not Entry.ADDRESS or set(setting.choices) <= set(one.hosts.values()), setting.key
+        assert setting.entry is not Entry.ADDRESS or setting.use in one.hosts, setting.key
         assert not setting.pattern or setting.pattern_says
         re.compile(setting.pattern or "")
     assert {each.copies for each in one.guide if each.copies} <= {"callback_url"}
     assert not one.grant or one.grant.renew_before > timedelta(0)
+
+
+def what_the_house_sets_holds_together(one: Integration) -> None:
+    settings, values = {each.key for each in one.settings}, [each.key for each in one.house_values]
+    assert len(set(values)) == len(values)
+    assert not settings & set(values), "a value of the house would be covered by a typed one"
+    assert {each.from_house for each in one.settings if each.from_house} <= set(values)
+    for value in one.house_values:
+        assert value.secret or not SECRET_NAMES.search(value.key), value.key
+        assert not (value.secret and value.default), f"{value.key} has a secret default"
+        if value.check:
+            value.check(value.default)
+            with pytest.raises(ValueError, match=r"\w"):
+                value.check("{ certainly not this")
+
+
+def statuses_have_their_words(one: Integration) -> None:
+    assert set(one.statuses) <= set(one.status_texts), set(one.statuses) - set(one.status_texts)
+    assert all(word == word.strip() and word for word in one.status_texts)
+
+
+def steps_and_stock_hold_together(one: Integration) -> None:
+    steps = [each.key for each in one.checks]
+    assert len(set(steps)) == len(steps)
+    assert set(one.one_stock) <= {each.key for each in one.settings}
+    options = {*(each.key for each in one.options), *(each.name for each in fields(Options))}
+    for resource, pull in one.pulls.items():
+        assert pull.option in options, resource
+        assert pull.every >= timedelta(minutes=1), resource
+
+
+def pushes_are_believed_by_their_signature_only(one: Integration) -> None:
+    hook = one.webhook
+    if hook is None:
+        return
+    assert hook.topics
+    assert hook.key_from in {"", *(each.key for each in one.house_values if each.secret)}
+    assert hook.taken.status < 300
+    assert hook.failed.status >= 500
+    assert hook.repeats_for > hook.window > timedelta(0)
+    for body in STRANGE_BODIES:
+        for keys in ([], [""], ["a-key"], ["a-key", "an-older-one"]):
+            push = Push({"content-type": "application/json", "webhook-signature": "v1,AAAA"}, body)
+            with pytest.raises(Distrust):
+                hook.verify(push, keys, datetime(2026, 11, 20, 12, tzinfo=UTC))
+        with suppress(ValueError):
+            told = hook.hint(Push({}, body))
+            assert told.resource in {"", *(each.value for each, pull in one.pulls.items() if pull.some)}
+
+
+STRANGE_BODIES = (
+    b"", b"{}", b"[]", b"null", b"17", b"\xff\xfe", b"\x00", b"a=1&a=2", b"token=&timestamp=&request_body=",
+    b"{" * 9000, b'{"token":"x","request_body":"[]"}', b'{"token":"\\ud83d","request_body":"{}"}',
+    b"token=%ff&request_body=%7B%7D",
+    b'{"topic":"stock.change","request_body":"{\\"records\\":[{}]}"}', b'{"a":NaN}', b"&".join([b"x=1"] * 999),
+)  # fmt: skip
 
 
 def imports_only_its_own(one: Integration) -> None:
@@ -93,7 +155,7 @@ def imports_only_its_own(one: Integration) -> None:
             {"werkzeug"} if "sandbox" in str(file.relative_to(folder(one))) else set()
         )
         for name in imported(file):
-            inside = name == own or name.startswith((own + ".", "portal.contract."))
+            inside = name in {own, "portal.contract"} or name.startswith((own + ".", "portal.contract."))
             assert inside or name.partition(".")[0] in allowed, f"{file.name} imports {name}"
 
 
@@ -202,6 +264,10 @@ ALL = (
     speaks_three_languages,
     secrets_are_marked,
     definition_holds_together,
+    what_the_house_sets_holds_together,
+    statuses_have_their_words,
+    steps_and_stock_hold_together,
+    pushes_are_believed_by_their_signature_only,
     imports_only_its_own,
     samples_map_as_expected,
     reading_is_pure,

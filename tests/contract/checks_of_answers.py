@@ -16,7 +16,7 @@ import pytest
 from portal.contract.definition import Integration, Pull
 from portal.contract.errors import BadRecord, Busy, Cause, Garbled, Refused, RemoteError, Unauthorised
 from portal.contract.http import Account, Answer, ApiClient
-from portal.contract.records import Shop
+from portal.contract.records import Record, RemoteDocument, Shop
 from tests.contract.canned import ANY, MARK, Send, always, attempts, client_for, deeds, typed
 from tests.contract.checks import changed_at, paths
 
@@ -115,7 +115,8 @@ ECHOES = (
 
 
 def nothing_secret_gets_out(one: Integration, log: pytest.LogCaptureFixture) -> None:
-    markers = [value for each in one.settings if each.secret for value in [typed(one)[each.key]] if MARK in value]
+    secret = [each.key for each in (*one.settings, *one.house_values) if each.secret]
+    markers = [value for key in secret if MARK in (value := typed(one)[key])]
     markers += [f"marker-access-{MARK}", f"marker-refresh-{MARK}", f"marker-code-{MARK}"]
     log.set_level(logging.DEBUG)
     for form in ECHOES:
@@ -165,7 +166,8 @@ def sandbox_fills_every_pull(one: Integration, client: ApiClient) -> None:
         for item in (item for page in found for item in page.items):
             record = pull.read(item)
             assert record.remote_id.strip()
-            assert record.price is None or record.price.currency == one.currency
+            price = getattr(record, "price", None)
+            assert price is None or price.currency == one.currency
             for each in fields(record):
                 value = getattr(record, each.name)
                 assert not isinstance(value, datetime) or value.utcoffset() == timedelta(0)
@@ -183,6 +185,30 @@ def a_pull_goes_on_where_it_was_killed(one: Integration, fresh: Callable[[], Api
             before = list(islice(pull.pages(fresh(), None, None), place))
             assert _ids(pull, before) | _ids(pull, pulled(pull, fresh(), cursor)) == whole, cursor
             assert before[-1].cursor == cursor
+
+
+def sandbox_passes_every_step_of_the_check(one: Integration, client: ApiClient) -> None:
+    for step in one.checks:
+        assert isinstance(step.passes(client), str), step.key
+
+
+def some_are_what_all_have_of_them(one: Integration, client: ApiClient) -> None:
+    """Asked for by what a push names, the same comes as in the whole walk, and nothing for a name that nobody has."""
+    for resource, pull in one.pulls.items():
+        if pull.some is None:
+            continue
+        all_of_them = [pull.read(item) for page in pulled(pull, client) for item in page.items]
+        wanted = {name_in_a_push(record): record for record in all_of_them[:3]}
+        found = [pull.read(item) for item in pull.some(client, [*wanted, "nobody has this"])]
+        assert sorted(found, key=lambda record: record.remote_id) == sorted(
+            wanted.values(), key=lambda record: record.remote_id
+        ), resource
+        assert pull.some(client, []) == []
+
+
+def name_in_a_push(record: Record) -> str:
+    """What a push calls a record by: the merchant's own code or number."""
+    return record.reference if isinstance(record, RemoteDocument) else record.sku
 
 
 def _ids(pull: Pull, found: list[Any]) -> set[str]:
@@ -208,8 +234,13 @@ def spoiled_answers_become_our_errors(one: Integration, fresh: Callable[[], ApiC
                         found = do(client)
                     except ANY:
                         continue
-                    for item in getattr(found, "items", []):
+                    for item in _items_of(found):
                         _read_or_refused(one, item)
+
+
+def _items_of(found: object) -> list[Any]:
+    """The items of a page, or of a list of some."""
+    return found if isinstance(found, list) else list(getattr(found, "items", []))
 
 
 def _read_or_refused(one: Integration, item: Any) -> None:

@@ -29,6 +29,8 @@ def client_of(
     """A client of one of the sandbox's accounts, with what a merchant would have typed."""
     token = account["tokens"][0] if account["tokens"] else {"access": "", "refresh": ""}
     known = {"api_key": account["app_key"], "api_secret": account["app_secret"], "access_token": token["access"]}
-    settings = {each.key: str(known.get(each.key) or account.get(each.key) or each.default) for each in one.settings}
+    typed = known | dict(account.get("types") or {})
+    settings = {each.key: str(typed.get(each.key) or account.get(each.key) or each.default) for each in one.settings}
+    settings |= {each.key: getattr(one.sandbox, "house", {}).get(each.key, each.default) for each in one.house_values}
     hosts = dict.fromkeys(one.hosts, f"{url}/{one.key}")
     return one.client(Account(settings | dict(choice or {}), hosts, Tokens(token["access"], token["refresh"])), line)

@@ -49,6 +49,7 @@ def fresh(one: Integration, sandbox: Running, line: Line) -> Callable[..., ApiCl
     """Makes clients of the first account of the integration's sandbox, with some hundred SKUs where it has any."""
     name = sandbox.worlds[one.key].sellers()[0].name
     sandbox.control("account", integration=one.key, name=name, size=500)
+    sandbox.control("limits", integration=one.key, account=name, rate=None, quota=None)
     account = sandbox.account(one.key, name)
     return lambda **choice: client_of(one, sandbox.url, account, line, choice)
 
@@ -89,6 +90,18 @@ def _words_of(account: dict[str, Any]) -> set[str]:
 def test_the_sandbox_fills_every_pull(one: Integration, fresh: Callable[..., ApiClient], sandbox: Running) -> None:
     for choice in choices(one):
         checks_of_answers.sandbox_fills_every_pull(one, fresh(**choice))
+
+
+@each
+def test_the_sandbox_passes_every_step_of_the_check(one: Integration, fresh: Callable[..., ApiClient]) -> None:
+    for choice in choices(one):
+        checks_of_answers.sandbox_passes_every_step_of_the_check(one, fresh(**choice))
+
+
+@each
+def test_some_are_what_all_have_of_them(one: Integration, fresh: Callable[..., ApiClient]) -> None:
+    for choice in choices(one):
+        checks_of_answers.some_are_what_all_have_of_them(one, fresh(**choice))
 
 
 @each

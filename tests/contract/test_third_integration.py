@@ -20,10 +20,15 @@ from tests.contract.lines import line_to
 DEFINITION = '''
 """Pasar, a remote that exists in this test only."""
 
-from portal.contract.definition import Entry, Integration, Kind, Pace, Pull, Resource, Setting
+from portal.contract import standard_webhooks
+from portal.contract.definition import (
+    Check, Entry, HouseValue, Integration, Kind, Pace, Pull, Resource, Setting
+)
+from portal.contract.records import ShipmentStatus
+from portal.contract.webhooks import Webhook
 from portal.contract.words import Text, same
 from portal.integrations.pasar.client import PasarClient
-from portal.integrations.pasar.mapping import product
+from portal.integrations.pasar.mapping import hint, product
 from portal.integrations.pasar.sandbox import sandbox
 
 INTEGRATION = Integration(
@@ -41,7 +46,13 @@ INTEGRATION = Integration(
     app_key="shop",
     client=PasarClient,
     check=PasarClient.shop,
-    pulls={Resource.PRODUCTS: Pull(pages=PasarClient.pages, read=product)},
+    pulls={Resource.PRODUCTS: Pull(pages=PasarClient.pages, read=product, some=PasarClient.some)},
+    house_values=(HouseValue(key="region", default="java"),),
+    statuses={"1": ShipmentStatus.SENT},
+    status_texts={"1": same("sent")},
+    checks=(Check(key="shop", title=same("Shop"), passes=PasarClient.name_of_shop),),
+    one_stock=("shop",),
+    webhook=Webhook(verify=standard_webhooks.verify, hint=hint, topics={"goods": same("Goods")}),
     pace=Pace(rate=1),
     sandbox=sandbox,
     currency="IDR",
@@ -71,6 +82,13 @@ class PasarClient(ApiClient):
     def shop(self):
         return Shop(self._want(self.call("/shop"), "id", str), "")
 
+    def name_of_shop(self):
+        return self.shop().name
+
+    def some(self, codes):
+        items = [item for page in self.pages(None, None) for item in page.items]
+        return [item for item in items if isinstance(item, dict) and item.get("code") in codes]
+
     def pages(self, since, cursor):
         page = int(cursor or 1)
         while page:
@@ -91,6 +109,11 @@ MAPPING = '''
 
 from portal.contract.reading import amount, instant, remote_id, text
 from portal.contract.records import RemoteListing
+from portal.contract.webhooks import Hint
+
+
+def hint(push):
+    return Hint("goods", "products", (push.body.decode(),))
 
 
 def product(raw):
@@ -182,6 +205,8 @@ def test_the_thirds_own_sandbox_is_pulled(third: Integration) -> None:
 
             checks_of_answers.sandbox_answers_the_check(third, fresh())
             checks_of_answers.sandbox_fills_every_pull(third, fresh())
+            checks_of_answers.sandbox_passes_every_step_of_the_check(third, fresh())
+            checks_of_answers.some_are_what_all_have_of_them(third, fresh())
             checks_of_answers.a_pull_goes_on_where_it_was_killed(third, fresh)
             checks_of_answers.spoiled_answers_become_our_errors(third, fresh)
     finally:
@@ -194,6 +219,11 @@ BROKEN = [
     (checks.speaks_three_languages, "__init__.py", "Sebuah pasar.", " "),
     (checks.secrets_are_marked, "__init__.py", ", entry=Entry.SECRET", ""),
     (checks.definition_holds_together, "__init__.py", 'app_key="shop"', 'app_key="key"'),
+    (checks.what_the_house_sets_holds_together, "__init__.py", 'HouseValue(key="region"', 'HouseValue(key="shop"'),
+    (checks.statuses_have_their_words, "__init__.py", 'status_texts={"1"', 'status_texts={"2"'),
+    (checks.steps_and_stock_hold_together, "__init__.py", 'one_stock=("shop",)', 'one_stock=("stock",)'),
+    (checks.pushes_are_believed_by_their_signature_only, "__init__.py", "standard_webhooks.verify", "print"),
+    (checks.pushes_are_believed_by_their_signature_only, "mapping.py", '"products"', '"stock"'),
     (checks.imports_only_its_own, "mapping.py", "from portal.contract.rec", "import flask\nfrom portal.contract.rec"),
     (checks.samples_map_as_expected, "mapping.py", 'text(raw, "code")', 'text(raw, "code").strip()'),
     (checks.reading_is_pure, "mapping.py", 'text(raw, "name")', 'raw.pop("name")'),
@@ -205,7 +235,9 @@ BROKEN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("check", "name", "was", "becomes"), BROKEN, ids=[each[0].__name__ for each in BROKEN])
+@pytest.mark.parametrize(
+    ("check", "name", "was", "becomes"), BROKEN, ids=[f"{each[0].__name__}, {each[2]}" for each in BROKEN]
+)
 def test_each_check_can_fail(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
@@ -217,7 +249,8 @@ def test_each_check_can_fail(
     assert was in FILES[name]
     monkeypatch.setitem(FILES, name, FILES[name].replace(was, becomes))
     broken = request.getfixturevalue("third")
-    with pytest.raises((AssertionError, pytest.fail.Exception, LookupError, AttributeError, httpx.InvalidURL)):
+    ways = (AssertionError, pytest.fail.Exception, LookupError, AttributeError, TypeError, httpx.InvalidURL)
+    with pytest.raises(ways):
         check(broken)
 
 

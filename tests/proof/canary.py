@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from portal import integrations
 from portal.contract.definition import Resource
-from portal.flows import connections, lines, sync, work
+from portal.flows import activation, connections, lines, sync, work
 from portal.flows.audit import LINTAS
 from portal.flows.work import Claim, Outcome, Verb
 from portal.kit.db import acting_for, db
@@ -57,7 +57,7 @@ def _in_the_body(claimed: Claim) -> Outcome:
     connection = connections.find(uuid.UUID(claimed.body["connection"]))
     who = lines.account(connection)
     work.add("sync_hint", "nowhere", str(connection.id), {"settings": dict(who.settings)})
-    return connections.activate(claimed)
+    return activation.activate(claimed)
 
 
 BAD: dict[str, Verb] = {"activate": _in_the_body}

@@ -46,7 +46,7 @@ def main() -> int:
     found = Figure("matrix")
     lines.open_client = partial(lines.open_client, seconds=given.seconds)
     verbs = {**VERBS, "sync": _skipping} if given.control else VERBS
-    settings = {"PORTAL_PACES": "jd_com=2000 jd_id=2000", "PORTAL_LOG_LEVEL": "critical"}
+    settings = {"PORTAL_PACES": "jd_com=2000 jd_id=2000 jdl=2000", "PORTAL_LOG_LEVEL": "critical"}
     with Stack(workers=0, relay=False, durable=False, settings=settings) as stack, stack.app.app_context():
         matrix = Matrix(stack, found, verbs)
         for cell in cells(long=given.long):
@@ -123,10 +123,11 @@ class Matrix:
 
     def __init__(self, stack: Stack, found: Figure, verbs: dict[str, Verb]) -> None:
         self._stack, self._found, self._verbs = stack, found, verbs
-        self._accounts = {
-            key: stack.sandbox.control("account", integration=key, name="matrix", size=SIZE, dirty=0.1)
-            for key in ("jd_com", "jd_id")
-        }
+        for key in ("jd_com", "jd_id", "jdl"):
+            stack.sandbox.control("account", integration=key, name="matrix", size=SIZE, dirty=0.1)
+        # All merchants call JD Logistics under one app, whose limit is not what is looked at here.
+        stack.sandbox.control("limits", integration="jdl", account="northwick", rate=None)
+        self._accounts = {key: stack.sandbox.account(key, "matrix") for key in ("jd_com", "jd_id", "jdl")}
         self._clean: dict[str, str] = {}
         self._outcomes: Counter[str] = Counter()
 
@@ -172,6 +173,8 @@ class Matrix:
         with acting_for(merchant):
             typed = {"generation": "v1"} if cell.remote.endswith("v1") else {}
             made = parts.connection(self._accounts[cell.integration], self._stack.sandbox, "Channel", **typed)
+            # Plugins download their products only where that is wanted; the matrix looks at nothing else of theirs.
+            connections.save_options(made, {"import_products": True, "import_orders": False}, LINTAS)
             return merchant, made.id
 
     def _turn_on(self, channel: uuid.UUID, merchant: uuid.UUID, *, check_too: bool) -> None:
@@ -252,8 +255,8 @@ class Matrix:
             if made.is_active:
                 sync.ask(made, Resource.PRODUCTS, LINTAS)
             else:
-                if cell.remote == "jd_id":
-                    parts.consent(made, self._accounts["jd_id"], self._stack.sandbox)
+                if cell.remote in {"jd_id", "jdl"}:
+                    parts.consent(made, self._accounts[cell.integration], self._stack.sandbox)
                 connections.turn_on(made, LINTAS)
         return self._driven(merchant, channel)
 

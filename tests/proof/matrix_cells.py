@@ -31,6 +31,11 @@ OPERATIONS = {
         (PULL, "com.jd.eptid.warecenter.api.ware.WarePlusClient.getSkuInfoBySpuId"),
         (CHECK, "com.jd.eptid.warecenter.api.ware.WarePlusClient.getWareTinyInfoListByVenderId"),
     ),
+    "jdl": (
+        (PULL, "goods.query"),
+        (CHECK, "goods.query"),
+        (CHECK, "warehouse.query"),
+    ),
 }
 # By fault: what comes of it once, and what when it lasts.
 OUTCOMES: dict[str, tuple[str, str]] = {
@@ -71,6 +76,12 @@ ELSEWHERE: dict[tuple[str, str], dict[str, tuple[str, str]]] = {
     # The first generation's data is JSON inside a text, which that fault does not reach.
     ("jd_id v1", PULL): {"types": ("done", "done")},
     ("jd_id v1", CHECK): {"types": ("done", "done")},
+    # The key and the secret there are the operator's, so a signature that is refused pauses no merchant.
+    ("jdl", PULL): {
+        "token": ("renewed", "paused:token_expired"),
+        "code:12": ("failed:house_keys", "failed:house_keys"),
+    },
+    ("jdl", CHECK): {"code:12": ("failed:house_keys", "failed:house_keys")},
     # A renewal that did not happen is made later.  One that happened at the remote alone, because its answer was lost,
     # has used up the old tokens: only the merchant can go on, and is told.  The gateway's own codes mean there what
     # they mean elsewhere; all other numbers of the sign-in server, but the 500s, are a no.

@@ -34,7 +34,7 @@ def merchant(name: str) -> uuid.UUID:
 
 
 def settings_of(account: Mapping[str, Any], endpoint: str, **more: str) -> dict[str, str]:
-    """What a merchant types for an account, at either remote."""
+    """What a merchant types for an account, at any remote."""
     return {
         "api_key": account["app_key"],
         "api_secret": account["app_secret"],
@@ -42,6 +42,7 @@ def settings_of(account: Mapping[str, Any], endpoint: str, **more: str) -> dict[
         "access_token": account["tokens"][0]["access"],
         "api_endpoint": endpoint,
         "shop_id": str(account["shop_id"]),
+        **account.get("types", {}),
         **more,
     }
 

@@ -19,11 +19,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from portal.contract.definition import Pull
+from portal import integrations
+from portal.contract.definition import Pull, Resource
 from portal.contract.records import Page
-from portal.flows import connections, lines, sync
+from portal.flows import connections, lines, resources, sync
 from portal.flows.audit import LINTAS
+from portal.flows.resources import DOORS
 from portal.flows.work import Claim, Outcome, Verb
+from portal.kit.clock import now
 from portal.kit.db import acting_for, db, whose
 from portal.kit.text import near
 from portal.models import Connection, Run
@@ -259,7 +262,8 @@ def _ahead(claimed: Claim) -> Outcome:
     opened = sync._begin(claimed, run_id)
     if opened is None:
         return None
-    connection, _, pull, since, cursor = opened
+    connection, resource, since, cursor = opened
+    pull = integrations.get(connection.integration).pulls[resource]
     who = lines.account(connection)
     db.session.commit()
     waiting: Page | None = None
@@ -278,9 +282,10 @@ def _ahead(claimed: Claim) -> Outcome:
 
 
 def _take_in(claimed: Claim, run_id: uuid.UUID, connection: Connection, pull: Pull, page: Page) -> None:
-    records, bad = sync.translate(page.items, pull)
+    door = DOORS[Resource.PRODUCTS]
+    records, bad = resources.translate(page.items, pull, door)
     cursor = db.session.get_one(Run, (whose(), run_id)).cursor
-    sync._keep(claimed, run_id, connection, replace(page, cursor=cursor), records, bad, {})
+    sync._keep(claimed, run_id, connection, replace(page, cursor=cursor), records, bad, door, now())
 
 
 BAD: dict[str, Verb] = {"sync": _ahead}

@@ -18,13 +18,41 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from portal.flows import batches, connections, linking, notices, secrets, sync, work
+from portal.contract.records import RemoteDocument, RemoteStock
+from portal.contract.webhooks import Reason
+from portal.flows import (
+    batches,
+    connections,
+    linking,
+    notices,
+    plugins,
+    secrets,
+    sync,
+    upload_checks,
+    uploads,
+    warehouse,
+    work,
+)
 from portal.flows.audit import LINTAS
 from portal.flows.batches import Choice
+from portal.kit.clock import now
 from portal.kit.db import Base, Tenant, acting_for, db, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
-from portal.models import GrantAttempt, LinkBatch, Listing, Logo, Run, RunPage, RunProblem
+from portal.models import (
+    Connection,
+    ConnectLink,
+    Delivery,
+    DeliveryRefusal,
+    GrantAttempt,
+    LinkBatch,
+    Listing,
+    Logo,
+    Run,
+    RunPage,
+    RunProblem,
+    UploadUse,
+)
 from tests import cast as people
 from tests import goods
 from tests.cast import Cast
@@ -83,8 +111,37 @@ def _fill(mark: str) -> None:
     )
     work.add("sync", "a-lane", f"{mark}-run", {"run": str(run.id)}, asked_by=mark)
     notices.tell("connection", channel.id, "unknown_audit_word", grave=False, name=mark, words=[mark])
+    brought = uploads.receive(f"{mark}.csv", UploadUse.IMPORT, [f"SKU,Title\nS-1,{mark}\n".encode()], LINTAS)
+    upload_checks.keep(brought.id, [upload_checks.Checked(2, "S-1", mark, problems={"near_in_file": mark})])
+    _at_a_warehouse(channel, mark)
     db.session.commit()
     batches.begin("leave_out", Choice("near"), LINTAS)
+
+
+def _at_a_warehouse(channel: Connection, mark: str) -> None:
+    """Figures, an order, a connect link, and a push that was believed beside one that was not."""
+    warehouse.keep_stock(channel, [RemoteStock(mark, f"S-{mark}", mark, 5, 7, 2)], now())
+    warehouse.keep_outbound(channel, [RemoteDocument("1", mark, "10010", mark)], now())
+    own = {"merchant_id": whose(), "connection_id": channel.id}
+    db.session.add_all(
+        [
+            ConnectLink(**own, id=new_id(), token_hash=mark.encode(), made_by=mark, expires_at=now()),
+            Delivery(
+                **own, id=new_id(), event_id=mark, digest=b"", sealed=b"", size=1, received_at=now(), last_at=now()
+            ),
+            DeliveryRefusal(
+                **own,
+                id=new_id(),
+                reason=Reason.NO_ID,
+                hour=now(),
+                number=1,
+                size=1,
+                detail=mark,
+                first_at=now(),
+                last_at=now(),
+            ),
+        ]
+    )
 
 
 def _open_the_walls(stack: Stack) -> None:
@@ -220,7 +277,7 @@ class Rival:
             ("secrets", lambda: len(secrets.saved(channel)) - 1),
             ("open_notices", lambda: _marked([each.arguments for each in notices.open_notices()])),
             ("preview", lambda: batches.preview("leave_out", Choice("new", ids=theirs)).listings),
-            ("default_plugins", lambda: len(connections.default_plugins())),
+            ("default_plugins", lambda: len(plugins.default_plugins())),
             ("unfinished", lambda: work.unfinished("sync", f"{MARK}-run") is not None),
             ("find", lambda: connections.find(self._ids_of("connection")[0])),
             ("unlink", lambda: linking.unlink(Listing(id=theirs[0]), LINTAS)),

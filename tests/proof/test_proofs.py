@@ -17,6 +17,10 @@ from tests.proof.figure import FAILS, HOLDS
 SHORT: dict[str, tuple[str, str]] = {
     "atomic": ("--n 150", "--n 60"),
     "canary": ("", ""),
+    "hookcrash": ("", "--events 400 --kills 15"),
+    "hookforge": ("", "--n 400"),
+    "hookorder": ("", "--events 300"),
+    "hookrace": ("--events 30", "--events 15"),
     "logo": ("", "--n 80"),
     "matrix": ("", "--only cut"),
     "redisgone": ("", ""),
@@ -24,8 +28,22 @@ SHORT: dict[str, tuple[str, str]] = {
     "rotate_seal": ("", ""),
     "ssrf": ("", ""),
     "tenantrows": ("", ""),
+    "tokenrace": ("--rounds 6", "--rounds 2"),
 }
-LONG = ("atomic", "logo", "matrix", "redisgone", "resume", "rotate_seal")
+LONG = (
+    "atomic",
+    "hookcrash",
+    "hookforge",
+    "hookload",
+    "hookorder",
+    "hookrace",
+    "logo",
+    "matrix",
+    "redisgone",
+    "resume",
+    "rotate_seal",
+    "tokenrace",
+)
 CONTROL_SEED = "--seed 1"
 
 

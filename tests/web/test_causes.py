@@ -69,7 +69,7 @@ def test_every_cause_of_the_contract_and_of_the_flows_has_its_words() -> None:
     assert literal | {each.value for each in Cause} <= set(WORDS)
 
 
-@pytest.mark.parametrize("integration", ["jd_com", "jd_id"])
+@pytest.mark.parametrize("integration", ["jd_com", "jd_id", "jdl"])
 def test_every_cause_reads_well_in_every_state_and_its_buttons_lead_to_pages(cast: Cast, integration: str) -> None:
     with made(cast, integration, token_expires_at=now() - timedelta(hours=1)) as found:
         routes: MapAdapter = cast.app.url_map.bind("localhost")

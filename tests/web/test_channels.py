@@ -104,10 +104,11 @@ def test_beside_the_sandbox_it_can_be_chosen_too(cast: Cast) -> None:
     assert re.findall(r'name="integration" value="(\w+)"', page) == ["jd_com", "jd_id"]
 
 
-def test_the_chooser_of_plugins_says_that_none_is_installed(cast: Cast) -> None:
-    page = cast.client_of(cast.mei).get(f"/stores/{cast.lantern_store}/plugins/add").text
-    assert "No plugin can be added here" in page
-    assert 'name="integration"' not in page
+def test_the_chooser_of_plugins_finds_jd_by_its_two_letters(cast: Cast) -> None:
+    chooser = f"/stores/{cast.lantern_store}/plugins/add"
+    client = cast.client_of(cast.mei)
+    assert "JD Logistics" in client.get(chooser, query_string={"q": "JD"}).text
+    assert 'name="integration"' not in client.get(chooser, query_string={"q": "nothing like it"}).text
 
 
 def test_choosing_makes_a_draft_and_opens_it_without_contacting_anybody(cast: Cast) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from threading import RLock
 
-from portal.contract.goods import Goods, Item, Label
+from portal.contract.goods import BLOCK, PARENTS, Goods, Item, Label
+from portal.contract.goods_codes import parent_named
 from portal.contract.world.records import Edit
 
 _PER_SELLER = 10_000_000
@@ -125,6 +126,18 @@ class Catalogue:
         """The listing with that remote id, None where no live one has it."""
         found = self.listing((remote_id - self._first) % _PER_GENERATION)
         return found if found is not None and found.remote_id == remote_id else None
+
+    def by_sku(self, sku: str) -> list[Listing]:
+        """The live listings with exactly that seller's code: generated ones in their block, edited ones anywhere."""
+        parent = parent_named(sku)
+        block = range(0)
+        if parent is not None:
+            first = parent // PARENTS * BLOCK
+            block = range(first, min(first + BLOCK, self.goods.size))
+        with self._lock:
+            edited = [slot for slot, edit in self._edits.items() if edit.sku is not None]
+        found = (self.listing(slot) for slot in sorted({*block, *edited}))
+        return [each for each in found if each is not None and each.sku == sku]
 
     def withdrawn(self) -> list[int]:
         """The slots whose listings are gone."""

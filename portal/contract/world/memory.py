@@ -32,6 +32,9 @@ CREATE TABLE IF NOT EXISTS edits (
   seller TEXT NOT NULL, slot INTEGER NOT NULL, saved TEXT NOT NULL, PRIMARY KEY (seller, slot)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS done (
   seller TEXT NOT NULL, reference TEXT NOT NULL, answer TEXT NOT NULL, PRIMARY KEY (seller, reference));
+CREATE TABLE IF NOT EXISTS papers (
+  seller TEXT NOT NULL, kind TEXT NOT NULL, reference TEXT NOT NULL, saved TEXT NOT NULL,
+  PRIMARY KEY (seller, kind, reference)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS journal (seq INTEGER PRIMARY KEY, saved TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
@@ -188,6 +191,28 @@ class Memory:
         """Remembers the answer to a deed."""
         self._run("INSERT INTO done VALUES (?, ?, ?)", seller, reference, json.dumps(answer, ensure_ascii=False))
 
+    # --- papers: whatever else a remote keeps for a seller ------------------------------------------------------------
+
+    def paper(self, seller: str, kind: str, reference: str) -> Any:
+        """One paper, None where there is none."""
+        sql = "SELECT saved FROM papers WHERE seller = ? AND kind = ? AND reference = ?"
+        found = self._run(sql, seller, kind, reference)
+        return json.loads(found[0][0]) if found else None
+
+    def papers(self, seller: str, kind: str) -> dict[str, Any]:
+        """All papers of a kind by their references, in the order of these."""
+        sql = "SELECT reference, saved FROM papers WHERE seller = ? AND kind = ? ORDER BY reference"
+        return {reference: json.loads(saved) for reference, saved in self._run(sql, seller, kind)}
+
+    def keep_paper(self, seller: str, kind: str, reference: str, paper: Any) -> None:
+        """Adds or replaces a paper."""
+        saved = json.dumps(paper, ensure_ascii=False, default=str)
+        self._run("INSERT OR REPLACE INTO papers VALUES (?, ?, ?, ?)", seller, kind, reference, saved)
+
+    def drop_paper(self, seller: str, kind: str, reference: str) -> None:
+        """Throws a paper away."""
+        self._run("DELETE FROM papers WHERE seller = ? AND kind = ? AND reference = ?", seller, kind, reference)
+
     # --- journal ------------------------------------------------------------------------------------------------------
 
     def last_seq(self) -> int:
@@ -207,7 +232,7 @@ class Memory:
     def forget(self) -> None:
         """Empties everything but the journal."""
         with self.together():
-            for table in ("sellers", "tokens", "codes", "faults", "edits", "done", "facts"):
+            for table in ("sellers", "tokens", "codes", "faults", "edits", "done", "papers", "facts"):
                 self._run(f"DELETE FROM {table}")  # noqa: S608 - the names stand above.
 
 

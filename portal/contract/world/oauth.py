@@ -86,7 +86,7 @@ class OAuth:
         if carried["redirect_uri"] not in app.callbacks:
             return self._failed(f"{words['wrong_address']} {carried['redirect_uri']}")
         if carried["response_type"] != "code":
-            return _back(carried, error="unsupported_response_type")
+            return sent_back(carried, error="unsupported_response_type")
         if request.method != "POST":
             return Response(self._form(app, carried, app.email, app.password, ""), mimetype="text/html")
         return self._decided(request, call, app, carried)
@@ -94,7 +94,7 @@ class OAuth:
     def _decided(self, request: Request, call: str, app: Seller, carried: dict[str, str]) -> Response:
         if request.form.get("decision") != "allow":
             self._note(call, app.name, "oauth.to_login", effect="consent.refused")
-            return _back(carried, error="access_denied")
+            return sent_back(carried, error="access_denied")
         email = request.form.get("email", "")
         seller = self._world.by_email(email)
         if seller is None or seller.password != request.form.get("password", ""):
@@ -103,15 +103,15 @@ class OAuth:
         turned_away = self._consent.gate(seller)
         if turned_away is not None:
             self._note(call, seller.name, "oauth.to_login", effect="consent.turned_away", code=turned_away[0])
-            return _back(carried, error=turned_away[0], error_description=turned_away[1])
+            return sent_back(carried, error=turned_away[0], error_description=turned_away[1])
         code = self._world.new_code(app.app_key, seller.name, carried["redirect_uri"])
         self._note(call, seller.name, "oauth.to_login", effect="consent.given", arguments={"app": app.name})
-        return _back(carried, code=code)
+        return sent_back(carried, code=code)
 
     def _failed(self, sentence: str) -> Response:
         words = self._consent.words
         page = f'<h1>{escape(words["title"])}</h1><p class="wrong" role="alert">{escape(sentence)}</p>'
-        return Response(self._dressed(page), 400, mimetype="text/html")
+        return Response(dressed(self._consent, page), 400, mimetype="text/html")
 
     def _form(self, app: Seller, carried: dict[str, str], email: str, password: str, wrong: str) -> str:
         words = {name: escape(word) for name, word in self._consent.words.items()}
@@ -119,7 +119,8 @@ class OAuth:
             f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in carried.items()
         )
         alarm = f'<p class="wrong" role="alert">{escape(wrong)}</p>' if wrong else ""
-        return self._dressed(
+        return dressed(
+            self._consent,
             f"""<h1>{words["title"]}</h1><p>{words["intro"]}</p>
 <dl><dt>{words["app"]}</dt><dd>{escape(app.app_name)}</dd><dt>{words["shop"]}</dt><dd>{escape(app.shop_name)}</dd></dl>
 <p class="scope">{words["scope"]}</p>{alarm}
@@ -129,17 +130,7 @@ class OAuth:
 <label for="password">{words["password"]}</label>
 <input id="password" name="password" type="password" autocomplete="off" required value="{escape(password)}">
 <div class="deeds"><button name="decision" value="allow">{words["allow"]}</button>
-<button name="decision" value="refuse" class="plain" formnovalidate>{words["refuse"]}</button></div></form>"""
-        )
-
-    def _dressed(self, inside: str) -> str:
-        consent = self._consent
-        return (
-            f'<!doctype html><html lang="{consent.language}"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="data:,">'
-            f"<title>{escape(consent.words['title'])}</title><style>:root{{--accent:{consent.accent}}}{_STYLE}</style>"
-            f'</head><body><header><strong>{escape(consent.brand)}</strong></header><main class="card">{inside}</main>'
-            f"<footer>{escape(consent.words['note'])}</footer></body></html>"
+<button name="decision" value="refuse" class="plain" formnovalidate>{words["refuse"]}</button></div></form>""",
         )
 
     # --- the app's server ---------------------------------------------------------------------------------------------
@@ -207,11 +198,22 @@ def _error(code: int, sentence: str, call: str) -> Response:
     return _json({"code": code, "msg": sentence, "requestId": call})
 
 
+def dressed(consent: Consent, inside: str) -> str:
+    """A whole page of a remote's sign-in server."""
+    return (
+        f'<!doctype html><html lang="{consent.language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="data:,">'
+        f"<title>{escape(consent.words['title'])}</title><style>:root{{--accent:{consent.accent}}}{_STYLE}</style>"
+        f'</head><body><header><strong>{escape(consent.brand)}</strong></header><main class="card">{inside}</main>'
+        f"<footer>{escape(consent.words['note'])}</footer></body></html>"
+    )
+
+
 def _json(body: Any) -> Response:
     return Response(json.dumps(body), content_type="application/json;charset=utf-8")
 
 
-def _back(carried: Mapping[str, str], **answer: str) -> Response:
+def sent_back(carried: Mapping[str, str], **answer: str) -> Response:
     """Sends the browser to where the app wanted it, with the answer and the app's own state."""
     address = carried["redirect_uri"]
     said = {**answer, **({"state": carried["state"]} if carried["state"] else {})}
@@ -229,6 +231,7 @@ border:1px solid #8a8f98;border-radius:5px;background:#fff;color:inherit}.deeds{
 margin-top:1.25rem}button{flex:1;font:inherit;min-height:2.75rem;border-radius:5px;border:1px solid var(--accent);
 background:var(--accent);color:#fff;cursor:pointer}button.plain{background:transparent;color:inherit;border-color:#8a8f98}
 :focus-visible{outline:3px solid #1a73e8;outline-offset:2px}.wrong{color:#a3131f;overflow-wrap:anywhere}
+.tick{display:flex;gap:.6rem;align-items:baseline}.tick input{width:auto}code{overflow-wrap:anywhere}
 .scope{color:#555;font-size:.92rem}footer{margin:auto 0 0;padding:1rem;text-align:center;color:#666;font-size:.85rem}
 @media (prefers-color-scheme:dark){body{background:#15171a;color:#e8e8e8}.card{background:#202327}
 input{background:#15171a}dt,.scope,footer{color:#aab}.wrong{color:#ff9aa2}}

@@ -2,7 +2,7 @@
 
 import time
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,8 @@ class Shared:
 class World:
     """The memory and the rules of one sandbox, safe to use from many threads.
 
-    `ready` are the sellers that are there from the beginning; `shelf` is None at a remote without a catalogue.
+    `ready` are the sellers that are there from the beginning; `shelf` is None at a remote without a catalogue.  `mint`
+    makes the text of a token out of its kind and marks.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class World:
         shelf: Shelf | None = None,
         shared: Shared | None = None,
         rotates: bool = False,
+        mint: Callable[..., str] = fake,
     ) -> None:
         self.key = key
+        self._mint = mint
         self.shelf = shelf
         self.rotates = rotates
         self._ready = tuple(ready)
@@ -73,7 +76,7 @@ class World:
                 if seller.name not in known:
                     self.memory.keep_seller(seller)
                     mark = (self.key, seller.name)
-                    self._give(seller, fake("token", *mark), fake("refresh", *mark), seller.app_key, _READY_SECONDS)
+                    self._give(seller, self._pair(*mark), seller.app_key, _READY_SECONDS)
         for number, seller in self.memory.sellers():
             self._sellers[seller.name] = seller
             self._numbers[seller.name] = number
@@ -171,7 +174,7 @@ class World:
         """A new pair of tokens."""
         with self.memory.together():
             mark = (self.key, app_key, seller, self.memory.count_tokens(), time.time_ns())
-            return self._give(self.seller(seller), fake("token", *mark), fake("refresh", *mark), app_key, None)
+            return self._give(self.seller(seller), self._pair(*mark), app_key, None)
 
     def renew_token(self, refresh: str, app_key: str) -> Token | None:
         """A new access token for a refresh token, None where that is not good.
@@ -183,13 +186,16 @@ class World:
             if old is None or old.revoked or old.app_key != app_key or old.seller not in self._sellers:
                 return None
             self.memory.keep_token(replace(old, revoked=True))
-            mark = (self.key, app_key, old.seller, self.memory.count_tokens(), time.time_ns())
-            kept = fake("refresh", *mark) if self.rotates else refresh
-            return self._give(self.seller(old.seller), fake("token", *mark), kept, app_key, None)
+            access, new = self._pair(self.key, app_key, old.seller, self.memory.count_tokens(), time.time_ns())
+            kept = new if self.rotates else refresh
+            return self._give(self.seller(old.seller), (access, kept), app_key, None)
 
-    def _give(self, seller: Seller, access: str, refresh: str, app_key: str, seconds: int | None) -> Token:
+    def _pair(self, *mark: object) -> tuple[str, str]:
+        return self._mint("token", *mark), self._mint("refresh", *mark)
+
+    def _give(self, seller: Seller, pair: tuple[str, str], app_key: str, seconds: int | None) -> Token:
         issued = self._seconds()
-        token = Token(access, refresh, app_key, seller.name, issued, issued + (seconds or seller.token_seconds))
+        token = Token(*pair, app_key, seller.name, issued, issued + (seconds or seller.token_seconds))
         self.memory.keep_token(token)
         return token
 

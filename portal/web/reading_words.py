@@ -1,0 +1,52 @@
+"""How pages speak of what a sync reads: products, stock, orders, goods that come in."""
+
+from collections.abc import Callable, Mapping
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from portal.contract.definition import Resource
+from portal.models import Run
+from portal.web import languages, words
+
+# Said when a page is drawn, so that each is in the language of the page.
+TITLES: Mapping[Resource, Callable[[], str]] = {
+    Resource.PRODUCTS: lambda: _("Reading products"),
+    Resource.STOCK: lambda: _("Reading stock"),
+    Resource.OUTBOUND: lambda: _("Reading orders"),
+    Resource.INBOUND: lambda: _("Reading incoming goods"),
+}
+NAMES: Mapping[str, Callable[[], str]] = {
+    Resource.PRODUCTS: lambda: _("Products"),
+    Resource.STOCK: lambda: _("Stock"),
+    Resource.OUTBOUND: lambda: _("Orders"),
+    Resource.INBOUND: lambda: _("Incoming goods"),
+}
+FROM: Mapping[str, Callable[[str], str]] = {
+    Resource.PRODUCTS: lambda channel: _("Products from %(channel)s", channel=channel),
+    Resource.STOCK: lambda channel: _("Stock from %(channel)s", channel=channel),
+    Resource.OUTBOUND: lambda channel: _("Orders at %(channel)s", channel=channel),
+    Resource.INBOUND: lambda channel: _("Incoming goods at %(channel)s", channel=channel),
+}
+
+
+def name(run: Run) -> str:
+    """What a run reads."""
+    said = NAMES.get(run.resource)
+    return said() if said else run.resource
+
+
+def so_far(run: Run) -> str:
+    """How much of it has come in, in words."""
+    locale = languages.chosen()
+    seen = words.number(run.seen, locale)
+    if run.total:
+        total = words.number(run.total, locale)
+        return _("%(done)s of %(total)s SKUs", done=seen, total=total)
+    return ngettext("%(shown)s SKU so far", "%(shown)s SKUs so far", run.seen, shown=seen)
+
+
+def looked_at(run: Run) -> str:
+    """How much a run that is over has seen, in words."""
+    shown = words.number(run.seen, languages.chosen())
+    return ngettext("%(shown)s SKU read", "%(shown)s SKUs read", run.seen, shown=shown)
