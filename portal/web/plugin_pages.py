@@ -155,11 +155,16 @@ def reads_something(connection: Connection) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Pushes:
-    """How pushes stand: the last believed one, and every how many minutes we ask where none come."""
+    """How pushes stand: the last believed one, every how many minutes we ask where none come, where they are sent to.
+
+    `own_key` says that they are signed with a key of the connection's own.
+    """
 
     last: datetime | None
     ticked: bool
     minutes: int
+    address: str
+    own_key: bool
 
 
 def pushes(connection: Connection) -> Pushes | None:
@@ -169,4 +174,5 @@ def pushes(connection: Connection) -> Pushes | None:
         return None
     every = [pull.every for resource, pull in one.pulls.items() if resource is not Resource.PRODUCTS]
     minutes = round(min(every).total_seconds() / 60) if every else 0
-    return Pushes(webhooks.last_push(connection), connection.pushes is True, minutes)
+    last, ticked = webhooks.last_push(connection), connection.pushes is True
+    return Pushes(last, ticked, minutes, webhooks.address(connection), webhooks.has_own_key(one))

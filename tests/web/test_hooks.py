@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +14,14 @@ from flask.testing import FlaskClient
 
 from portal.flows import receiving, webhooks
 from portal.flows.audit import LINTAS
+from portal.integrations import all_integrations
 from portal.kit import passes
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db
 from portal.models import Delivery, DeliveryRefusal, DeliveryState, Notice, Work
 from tests.cast import Cast
 from tests.pushing import Hook, Kirim, connection_of, hooked, key_of, kirim, of_stock, push, signature, the_delivery
+from tests.web.shelf import Browser
 
 __all__ = ["kirim"]
 
@@ -247,3 +250,30 @@ def test_headers_that_could_hold_a_secret_show_only_their_names(client: FlaskCli
         assert signature(hook.key, "ev-1", good["headers"]["webhook-timestamp"], good["data"]) not in str(headers)
         assert headers["x-anything"] == headers["authorization"] == "•••"
         assert (headers["x-topic"], headers["webhook-id"]) == ("stock", "ev-1")
+
+
+def test_a_merchant_makes_the_key_of_a_connection_sees_it_once_and_is_believed_with_it(
+    client: FlaskClient, hook: Hook, cast: Cast
+) -> None:
+    mei = Browser(cast, cast.mei)
+    here = f"/connections/{hook.connection_id}"
+    told = mei.post(f"{here}/pushes/key", {})
+    key = re.search(r"whsec_[A-Za-z0-9+/=]+", told.text)
+    assert key
+    assert key[0] not in mei.get(here).text
+    with lantern(cast):
+        assert webhooks.keys(connection_of(hook), all_integrations()["kirim"])[0] == key[0]
+
+
+def test_another_address_ends_the_one_before(client: FlaskClient, hook: Hook, cast: Cast) -> None:
+    mei = Browser(cast, cast.mei)
+    here = f"/connections/{hook.connection_id}"
+    assert mei.post(f"{here}/pushes/address", {}).status_code == 303
+    receiving._remembered.clear()
+    assert client.post(hook.path, **push(hook, "ev-9", of_stock("A1"))).status_code == 404
+    with lantern(cast):
+        connection_of(hook).active_since = now()  # The page of a plugin that was never on is its form.
+        db.session.commit()
+    shown = re.search(r"/hooks/[\w-]+", mei.get(here).text)
+    assert shown
+    assert client.post(shown[0], **push(hook, "ev-9", of_stock("A1"))).status_code == 202
