@@ -290,6 +290,8 @@ def _in_redis(bells: redis.Redis) -> Iterator[tuple[str, bytes]]:
         "list": lambda key: bells.lrange(key, 0, -1),
         "zset": lambda key: bells.zrange(key, 0, -1),
         "stream": bells.xrange,
+        # Gone between the look at the keys and the look at this one.
+        "none": lambda key: b"",
     }
     for key in bells.scan_iter():
         found = bells.type(key)
