@@ -14,7 +14,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-VAR = Path(os.environ.get("PORTAL_VAR", ROOT / "var")).absolute()
+VAR = Path(os.environ.get("PORTAL_VAR") or ROOT / "var").absolute()
 NOTE = VAR / "embedded.json"
 KEYS = VAR / "keys"
 
