@@ -99,6 +99,8 @@ def save_settings(
     plain, sealed = _sorted_values(one, values)
     if not 1 <= len(name.strip()) <= LONGEST_NAME:
         raise Refusal("name_length", "name", longest=LONGEST_NAME)
+    if is_default is not None:
+        plugins.hold_default(connection)
     _lock(connection)
     if picture:
         logos.keep(connection, picture)
@@ -106,10 +108,10 @@ def save_settings(
     connection.name = name.strip()
     connection.settings = {**connection.settings, **plain}
     connection.stock_key = plugins.stock_key(connection)
-    if is_default is not None:
-        plugins.make_default(connection, is_default, by)
     with saving.refused_as("one_active_plugin_per_stock", Refusal("stock_counted_twice", other="")):
         _flush()
+    if is_default is not None:
+        plugins.make_default(connection, is_default, by)
     for field, text in sealed.items():
         secrets.keep(connection, field, text, by.name)
     if connection.state is ConnectionState.DRAFT:

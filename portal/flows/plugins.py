@@ -25,14 +25,17 @@ def default_plugins() -> dict[uuid.UUID, str]:
     return {row.store_id: row.name for row in db.session.execute(query)}
 
 
-def make_default(connection: Connection, wanted: bool, by: By) -> None:
-    """Let a plugin be its store's default, or no longer, in the open transaction.
+def hold_default(connection: Connection) -> None:
+    """Hold who is the default of a connection's store, in the open transaction, before any connection is held.
 
-    The store's row is held meanwhile, so that two people who choose at once leave one default.
+    Whoever held a connection first would wait for the one who holds the store and wants that connection.
     """
     store = sa.select(Store.id).where(Store.merchant_id == whose(), Store.id == connection.store_id)
-    db.session.execute(store.with_for_update())
-    db.session.refresh(connection)
+    db.session.execute(store.with_for_update(key_share=True))
+
+
+def make_default(connection: Connection, wanted: bool, by: By) -> None:
+    """Let a plugin be its store's default, or no longer, in the open transaction that holds the default."""
     if connection.kind != Kind.FULFILMENT.value or connection.is_default == wanted:
         return
     if wanted:

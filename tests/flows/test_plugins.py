@@ -193,3 +193,15 @@ def test_the_page_warns_as_early_as_the_integration_asks_for(mei: Warehouser) ->
     assert not grants.ends_soon(found)
     found.token_expires_at = now() + timedelta(days=29)
     assert grants.ends_soon(found)
+
+
+def test_two_who_take_the_default_from_one_another_again_and_again_both_succeed(mei: Warehouser) -> None:
+    for name in TWINS:
+        mei.saved(name=name, warehouse_code=f"W-{name}")
+
+    def insist(name: str) -> None:
+        for _ in range(15):
+            found = named(name)
+            connections.save_settings(found, found.name, found.settings, MEI, is_default=True)
+
+    assert all_at_once(mei, [partial(insist, name) for name in TWINS]) == []

@@ -391,3 +391,11 @@ def test_words_of_a_plugin_name_the_value_only_where_there_is_one(cast: Cast, me
         assert (
             explain("wrong_customer", "connection", {}, found).title == "JD Logistics does not know this Customer Code."
         )
+
+
+def test_a_name_that_another_plugin_of_the_store_has_is_refused_at_its_field(mei: Warehouser) -> None:
+    mei.saved()
+    mei.install("jdl")
+    answer = mei.send("settings", mei.codes(warehouse_code="C0000000001", is_default="y"))
+    assert answer.status_code == 422
+    assert "JD Main Warehouse" in answer.text
