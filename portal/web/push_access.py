@@ -28,6 +28,16 @@ def address(public_id: str) -> Response:
     return go("connections.detail", say, public_id=connection.id, _anchor="pushes")
 
 
+@bp.post("/close")
+@needs(Needs.MANAGE)
+def close(public_id: str) -> Response:
+    """No address any more: whoever pushes there finds nobody."""
+    connection = find(Connection, public_id)
+    webhooks.close_hook(connection, by())
+    say = _("The address for messages is closed. Changes are seen by asking only.")
+    return go("connections.detail", say, public_id=connection.id, _anchor="pushes")
+
+
 @bp.post("/key")
 @needs(Needs.MANAGE)
 def key(public_id: str) -> Response:

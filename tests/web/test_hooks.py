@@ -277,3 +277,6 @@ def test_another_address_ends_the_one_before(client: FlaskClient, hook: Hook, ca
     shown = re.search(r"/hooks/[\w-]+", mei.get(here).text)
     assert shown
     assert client.post(shown[0], **push(hook, "ev-9", of_stock("A1"))).status_code == 202
+    assert mei.post(f"{here}/pushes/close", {}).status_code == 303
+    assert client.post(shown[0], **push(hook, "ev-10", of_stock("A1"))).status_code == 404
+    assert "Make an address for messages" in mei.get(here).text
