@@ -8,9 +8,26 @@ from typing import Any
 
 from portal.contract.errors import Cause, Refused, RemoteError
 from portal.contract.http import Account, ApiClient
-from portal.contract.records import Page, Record, ShipmentStatus, Shop, Tokens, Verdict
+from portal.contract.records import (
+    CancelAnswer,
+    Carrier,
+    Confirmed,
+    Dispatch,
+    Level,
+    OrderStatus,
+    Outbound,
+    Page,
+    Record,
+    RemoteDocument,
+    ShipmentStatus,
+    Shop,
+    Tokens,
+    TraceStep,
+    Verdict,
+)
 from portal.contract.webhooks import Webhook
 from portal.contract.words import Text
+from portal.kit.money import Money
 
 
 class Kind(StrEnum):
@@ -26,6 +43,7 @@ class Resource(StrEnum):
     PRODUCTS = "products"
     STOCK = "stock"
     OUTBOUND = "outbound"
+    ORDERS = "orders"
     INBOUND = "inbound"
 
 
@@ -151,7 +169,9 @@ class Pull:
     `pages(client, since, cursor)` yields pages from `cursor` on (None: from the beginning); with `since` it asks only
     for what changed after that moment, which it can only where `incremental` is True.  `read(raw)` turns one item into
     a record or raises BadRecord.  `some(client, keys)` asks for these only, as a push hints at them.  `every` is the
-    pause between two runs.  `option` names the switch of the options without which nothing is pulled.
+    pause between two runs.  `option` names the switch of the options without which nothing is pulled.  `reach` is how
+    far back the remote shows what changed; such a pull never asks for everything, and always for what changed since a
+    moment.
     """
 
     pages: Callable[[Any, datetime | None, str | None], Iterator[Page]]
@@ -160,6 +180,60 @@ class Pull:
     some: Callable[[Any, Sequence[str]], list[Mapping[str, Any]]] | None = None
     every: timedelta = timedelta(minutes=30)
     option: str = "import_products"
+    reach: timedelta | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StockOut:
+    """How numbers of pieces go out to listings, absolute ones, and are read back.
+
+    `send(client, levels, reference)` sets at most `most` levels in one call and gives those that the remote did not
+    take, by remote id, with why; the same reference again does nothing twice.  It raises Busy where nobody knows
+    whether the numbers arrived.  `read(client, remote_ids)` gives the numbers of at most `most_read` listings that the
+    remote shows now; one that it does not know is left out.  `option` names the switch without which nothing is sent.
+    """
+
+    send: Callable[[Any, Sequence[Level], str], Mapping[str, RemoteError]]
+    read: Callable[[Any, Sequence[str]], Mapping[str, int]]
+    most: int
+    most_read: int = 20
+    option: str = "export"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceOut:
+    """How the price of one listing goes out: `send(client, remote_id, price)` raises what the remote said to it."""
+
+    send: Callable[[Any, str, Money], None]
+    option: str = "export_prices"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirming:
+    """How a channel is told that an order has left.
+
+    `carriers(client)` is the seller's own list where the seller names the carrier, None where the channel chooses it.
+    `confirm(client, dispatch)` reads the order first, so that a repeated call for one that is confirmed already changes
+    nothing; it gives what the channel goes by.
+    """
+
+    confirm: Callable[[Any, Dispatch], Confirmed]
+    carriers: Callable[[Any], Sequence[Carrier]] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fulfilling:
+    """How a warehouse is given orders.
+
+    `create(client, outbound)` gives what it made of it; the same reference with the same content gives the same again.
+    After an unknown outcome `find(client, reference)` says whether it is there.  `cancel(client, reference)` asks it to
+    stop.  `trace(client, reference)` tells the parcels' way.
+    """
+
+    create: Callable[[Any, Outbound], RemoteDocument]
+    find: Callable[[Any, str], RemoteDocument | None]
+    cancel: Callable[[Any, str], CancelAnswer]
+    trace: Callable[[Any, str], Sequence[TraceStep]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,12 +262,13 @@ class Integration:
     """One remote: what it is called, what it asks of the merchant, how to speak with it.
 
     `hosts` are the live addresses by use ("gateway", "oauth"); the sandbox answers under the same paths at another
-    origin.  `app_key` names the setting or value of the house by which the remote counts calls.  `audits` says what the
-    remote's audit words mean and `statuses` what its words for the way of an order mean; a merchant may correct either
-    for one connection.  `closed` is the sentence for a remote that is no more.  `house_values` are set by the operator
-    and reach the client among the settings.  `checks` are the steps of the first check, where there is more to see than
-    `check` tells.  `one_stock` names the settings that together mean one stock: two active connections that agree in
-    them would count it twice.  `letter` is what the merchant may send to whoever at the remote hands out the codes.
+    origin.  `app_key` names the setting or value of the house by which the remote counts calls.  `audits` says what
+    the remote's audit words mean and `statuses` what its words for the way of an order mean, a shipment's at a
+    warehouse and an order's at a channel; a merchant may correct either for one connection.  `closed` is the
+    sentence for a remote that is no more.  `house_values` are set by the operator and reach the client among the
+    settings.  `checks` are the steps of the first check, where there is more to see than `check` tells.
+    `one_stock` names the settings that together mean one stock: two active connections that agree in them would
+    count it twice.  `letter` is what the merchant may send to whoever at the remote hands out the codes.
     """
 
     key: str
@@ -215,12 +290,16 @@ class Integration:
     guide: tuple[Step, ...] = ()
     grant: Grant | None = None
     audits: Mapping[str, Verdict] = field(default_factory=dict)
-    statuses: Mapping[str, ShipmentStatus] = field(default_factory=dict)
+    statuses: Mapping[str, ShipmentStatus | OrderStatus] = field(default_factory=dict)
     status_texts: Mapping[str, Text] = field(default_factory=dict)
     house_values: tuple[HouseValue, ...] = ()
     checks: tuple[Check, ...] = ()
     one_stock: tuple[str, ...] = ()
     webhook: Webhook | None = None
+    stock_out: StockOut | None = None
+    price_out: PriceOut | None = None
+    confirming: Confirming | None = None
+    fulfilling: Fulfilling | None = None
     letter: Text | None = None
     search_words: tuple[str, ...] = ()
     closed: Text | None = None

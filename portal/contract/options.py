@@ -10,8 +10,9 @@ from typing import Any, Self
 class Options:
     """A connection's options as the flows read them.
 
-    `max_level` None means no cap and 0 shows nothing; `buffer` None means none.  `import_orders_from` is None for "from
-    the moment of turning on".
+    `max_level` None means no cap and 0 shows nothing; `buffer` None means that nothing is said here.
+    `import_orders_from` is None for "from the moment of turning on".  `merge_window` is in minutes.  A change that
+    would show 0 for at least `brake_count` listings and `brake_share` percent of those that show more is stopped first.
     """
 
     import_products: bool = True
@@ -22,7 +23,14 @@ class Options:
     use_channel_names: bool = False
     max_level: int | None = None
     buffer: int | None = None
+    export_prices: bool = False
     auto_merge: bool = False
+    merge_customer: bool = True
+    merge_address: bool = True
+    merge_window: int = 30
+    confirm_first: bool = False
+    brake_count: int = 20
+    brake_share: int = 30
     import_orders_from: datetime | None = None
 
     @classmethod

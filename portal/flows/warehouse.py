@@ -158,7 +158,7 @@ def keep_inbound(connection: Connection, records: Sequence[RemoteDocument], aske
 def meanings(connection: Connection) -> dict[str, ShipmentStatus]:
     """What the remote's words for the way of an order mean for this connection."""
     declared = integrations.get(connection.integration).statuses
-    return {**declared, **{word: ShipmentStatus(meaning) for word, meaning in connection.statuses.items()}}
+    return {word: ShipmentStatus(meaning) for word, meaning in {**declared, **connection.statuses}.items()}
 
 
 def _keep_documents(

@@ -5,7 +5,21 @@ from portal.models.catalogue import LinkBatch, LinkHow, LinkState, Listing, Prod
 from portal.models.connections import Connection, ConnectionState, ConnectLink, GrantAttempt, Logo, Secret
 from portal.models.deliveries import Delivery, DeliveryRefusal, DeliveryState
 from portal.models.notices import Notice
+from portal.models.orders import LEFT, RESERVING, TO_SHIP, Order, OrderEvent, OrderLine
 from portal.models.people import LoginSession, Membership, Merchant, Role, User
+from portal.models.stock import (
+    BundlePart,
+    ExportStage,
+    Push,
+    Rehearsal,
+    RehearsalRow,
+    Reservation,
+    ReservationState,
+    Stock,
+    StockMove,
+    StockSource,
+    StockWhy,
+)
 from portal.models.stores import Store
 from portal.models.sync import Run, RunPage, RunProblem, RunState
 from portal.models.uploads import Upload, UploadPart, UploadRow, UploadState, UploadUse
@@ -13,7 +27,11 @@ from portal.models.warehouse import Direction, Document, WarehouseStock
 from portal.models.work import Work, WorkStatus
 
 __all__ = [
+    "LEFT",
+    "RESERVING",
+    "TO_SHIP",
     "AuditNote",
+    "BundlePart",
     "ConnectLink",
     "Connection",
     "ConnectionState",
@@ -22,6 +40,7 @@ __all__ = [
     "DeliveryState",
     "Direction",
     "Document",
+    "ExportStage",
     "GrantAttempt",
     "LinkBatch",
     "LinkHow",
@@ -32,13 +51,25 @@ __all__ = [
     "Membership",
     "Merchant",
     "Notice",
+    "Order",
+    "OrderEvent",
+    "OrderLine",
     "Product",
+    "Push",
+    "Rehearsal",
+    "RehearsalRow",
+    "Reservation",
+    "ReservationState",
     "Role",
     "Run",
     "RunPage",
     "RunProblem",
     "RunState",
     "Secret",
+    "Stock",
+    "StockMove",
+    "StockSource",
+    "StockWhy",
     "Store",
     "Upload",
     "UploadPart",

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from portal.contract.options import Options
 from portal.kit.clock import now
 from portal.kit.db import Base, Tenant, belongs_to, words
+from portal.models.stock import ExportStage
 
 
 class ConnectionState(StrEnum):
@@ -49,6 +50,7 @@ class Connection(Tenant, Base):
     when, and what the remote said.  `audits` and `statuses` correct what the remote's words mean.  `stock_key` names
     the stock at the remote where two connections could mean the same.  `pushes` is whether the remote sends us pushes,
     None while nobody knows; `hook_hash` is the SHA-256 of the unguessable part of the address that it sends them to.
+    `export_stage` is how far its export is let out where the option asks for one.
     """
 
     __tablename__ = "connection"
@@ -82,6 +84,7 @@ class Connection(Tenant, Base):
     renewal_started_at: Mapped[datetime | None]
     generation: Mapped[int] = mapped_column(default=0)
     active_since: Mapped[datetime | None]
+    export_stage: Mapped[ExportStage] = mapped_column(words(ExportStage), default=ExportStage.HELD)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     __table_args__ = (

@@ -77,6 +77,8 @@ class Document(Tenant, Base):
     carrier: Mapped[str] = mapped_column(default="")
     tracking: Mapped[str] = mapped_column(default="")
     pieces: Mapped[list[Any]] = mapped_column(JSONB, default=list)
+    parcels: Mapped[list[Any]] = mapped_column(JSONB, default=list)
+    left_at: Mapped[datetime | None]
     asked_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     created_at: Mapped[datetime] = mapped_column(default=now)
