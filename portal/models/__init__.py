@@ -7,6 +7,16 @@ from portal.models.deliveries import Delivery, DeliveryRefusal, DeliveryState
 from portal.models.notices import Notice
 from portal.models.orders import LEFT, RESERVING, TO_SHIP, Order, OrderEvent, OrderLine
 from portal.models.people import LoginSession, Membership, Merchant, Role, User
+from portal.models.routing import OrderStage, RoutingDecision, Rule, RuleAction
+from portal.models.shipping import (
+    UNSENT,
+    Confirmation,
+    ConfirmationState,
+    Parcel,
+    Shipment,
+    ShipmentOrder,
+    ShipmentState,
+)
 from portal.models.stock import (
     BundlePart,
     ExportStage,
@@ -30,8 +40,11 @@ __all__ = [
     "LEFT",
     "RESERVING",
     "TO_SHIP",
+    "UNSENT",
     "AuditNote",
     "BundlePart",
+    "Confirmation",
+    "ConfirmationState",
     "ConnectLink",
     "Connection",
     "ConnectionState",
@@ -54,6 +67,8 @@ __all__ = [
     "Order",
     "OrderEvent",
     "OrderLine",
+    "OrderStage",
+    "Parcel",
     "Product",
     "Push",
     "Rehearsal",
@@ -61,11 +76,17 @@ __all__ = [
     "Reservation",
     "ReservationState",
     "Role",
+    "RoutingDecision",
+    "Rule",
+    "RuleAction",
     "Run",
     "RunPage",
     "RunProblem",
     "RunState",
     "Secret",
+    "Shipment",
+    "ShipmentOrder",
+    "ShipmentState",
     "Stock",
     "StockMove",
     "StockSource",

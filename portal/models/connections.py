@@ -50,7 +50,8 @@ class Connection(Tenant, Base):
     when, and what the remote said.  `audits` and `statuses` correct what the remote's words mean.  `stock_key` names
     the stock at the remote where two connections could mean the same.  `pushes` is whether the remote sends us pushes,
     None while nobody knows; `hook_hash` is the SHA-256 of the unguessable part of the address that it sends them to.
-    `export_stage` is how far its export is let out where the option asks for one.
+    `export_stage` is how far its export is let out where the option asks for one.  `carriers` says by which id of the
+    channel's list the carriers go that warehouses name.
     """
 
     __tablename__ = "connection"
@@ -64,6 +65,7 @@ class Connection(Tenant, Base):
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)
     audits: Mapped[dict[str, Any]] = mapped_column(default=dict)
     statuses: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    carriers: Mapped[dict[str, Any]] = mapped_column(default=dict)
     checks: Mapped[dict[str, Any]] = mapped_column(default=dict)
     confirmed: Mapped[dict[str, Any]] = mapped_column(default=dict)
     state: Mapped[ConnectionState] = mapped_column(words(ConnectionState), default=ConnectionState.DRAFT)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from portal.contract.records import OrderStatus
 from portal.kit.clock import now
 from portal.kit.db import Base, Tenant, belongs_to, words
+from portal.models.routing import OrderStage
 
 # While an order is in one of these, or in none that anybody has given a meaning, its pieces are promised to it.
 RESERVING = (
@@ -39,8 +40,9 @@ class Order(Tenant, Base):
     buyer's account and what the channel sent lie in `sealed`; `buyer_shown` is the name with most of it masked.
     `customer_key` and `recipient_key` are keyed hashes by which orders of one buyer, and those to one recipient at one
     address, are found; `notes_key` is that of the notes, None where there are none.  `by_channel` means that the
-    channel ships it itself.  `flagged` is whether a line names a listing that is not linked.  `digest` is a hash of what the
-    channel told, so that an order that did not change is not written again.
+    channel ships it itself.  `flagged` is whether a line names a listing that is not linked.  `digest` is a hash of
+    what the channel told, so that an order that did not change is not written again.  `stage` is where the order stands
+    in this house, and `stage_why` the cause or the words for that.
     """
 
     __tablename__ = "orders"
@@ -78,6 +80,10 @@ class Order(Tenant, Base):
     carrier: Mapped[str] = mapped_column(default="")
     tracking: Mapped[str] = mapped_column(default="")
     tags: Mapped[list[str]] = mapped_column(ARRAY(sa.Text()), default=list)
+    stage: Mapped[OrderStage] = mapped_column(
+        words(OrderStage), default=OrderStage.PENDING, server_default=OrderStage.PENDING.value
+    )
+    stage_why: Mapped[str] = mapped_column(default="", server_default="")
     pieces: Mapped[int]
     flagged: Mapped[bool] = mapped_column(default=False)
     digest: Mapped[bytes]
@@ -110,6 +116,7 @@ class Order(Tenant, Base):
         sa.Index("ix_orders_remote", "merchant_id", "remote_id"),
         sa.Index("ix_orders_tracking", "merchant_id", "tracking", postgresql_where=sa.text("tracking <> ''")),
         sa.Index("ix_orders_unmapped", "merchant_id", "placed_at", "id", postgresql_where=sa.text("status is null")),
+        sa.Index("ix_orders_stage", "merchant_id", "stage", "placed_at", "id"),
         sa.Index("ix_orders_flagged", "merchant_id", "placed_at", "id", postgresql_where=sa.text("flagged")),
     )
 
