@@ -1,14 +1,29 @@
 """The start page: what needs attention over all stores, how far the setup is, what runs."""
 
+from dataclasses import dataclass
+
 from flask import Blueprint
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from portal.flows import notices
-from portal.web import home_pages, problems, setup_guide
+from portal.web import home_charts, home_pages, problems, setup_guide
+from portal.web.charts import Chart
 from portal.web.doors import Needs, needs, signed_in
 from portal.web.show import show
 
 bp = Blueprint("home", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart with its name on the page, its heading, its sentence, and what its rows are."""
+
+    name: str
+    title: str
+    chart: Chart
+    says: str
+    first: str
 
 
 @bp.get("/")
@@ -27,6 +42,18 @@ def index() -> Response:
         setup=setup,
         steps=setup_guide.steps(setup),
         to_link=to_link,
+        orders_to_ship=home_pages.orders_to_ship(),
+        orders_stuck=home_pages.orders_stuck(),
+        oversold=home_pages.oversold(),
+        charts=_charts() if setup.connected else [],
         runs_open=home_pages.runs_open(),
         runs=home_pages.recent_runs(),
     )
+
+
+def _charts() -> list[Picture]:
+    return [
+        Picture("orders", _("Orders by day and channel"), *home_charts.orders_by_day(), _("Day")),
+        Picture("coverage", _("Stock to sell"), *home_charts.stock_coverage(), _("Pieces left")),
+        Picture("health", _("How syncing went"), *home_charts.sync_health(), _("Day")),
+    ]

@@ -10,7 +10,20 @@ from portal import integrations
 from portal.contract.definition import Kind
 from portal.kit.db import db, whose
 from portal.kit.paging import Count, count_of
-from portal.models import Connection, ConnectionState, LinkState, Listing, Notice, Run, RunState, Store
+from portal.models import (
+    TO_SHIP,
+    Connection,
+    ConnectionState,
+    LinkState,
+    Listing,
+    Notice,
+    Order,
+    OrderStage,
+    Run,
+    RunState,
+    Stock,
+    Store,
+)
 from portal.web import sync_pages
 
 # Listings about which only the merchant can decide: all but those that are linked, left out, or not passed yet.
@@ -80,6 +93,29 @@ def to_link() -> Count:
     query = sa.select(Listing.id).where(
         Listing.merchant_id == whose(), Listing.link_state.in_(sorted(TO_LINK)), Listing.missing_since.is_(None)
     )
+    return count_of(db.session(), query)
+
+
+def orders_to_ship() -> Count:
+    """How many orders have to leave and are not on their way."""
+    query = sa.select(Order.id).where(
+        Order.merchant_id == whose(),
+        Order.status.in_(sorted(TO_SHIP)),
+        Order.by_channel.is_(False),
+        Order.stage.not_in([OrderStage.DONE, OrderStage.EXCLUDED]),
+    )
+    return count_of(db.session(), query)
+
+
+def orders_stuck() -> Count:
+    """How many orders wait for the merchant: no plugin, blocked, or a status word that nobody has given a meaning."""
+    stuck = sa.or_(Order.stage.in_([OrderStage.NEEDS_PLUGIN, OrderStage.BLOCKED]), Order.status.is_(None))
+    return count_of(db.session(), sa.select(Order.id).where(Order.merchant_id == whose(), stuck))
+
+
+def oversold() -> Count:
+    """How many products are promised to more orders than there are pieces of them."""
+    query = sa.select(Stock.id).where(Stock.merchant_id == whose(), Stock.reserved > Stock.on_hand)
     return count_of(db.session(), query)
 
 

@@ -11,12 +11,24 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from portal.contract.records import OrderStatus
 from portal.flows import connections, notices
 from portal.flows.audit import LINTAS
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db
 from portal.kit.ids import new_id
-from portal.models import Connection, ConnectionState, Membership, Notice, Run, RunState, Store
+from portal.models import (
+    Connection,
+    ConnectionState,
+    Membership,
+    Notice,
+    Order,
+    OrderStage,
+    Run,
+    RunState,
+    Stock,
+    Store,
+)
 from tests import goods
 from tests.cast import Cast
 from tests.web.test_stores import connect
@@ -169,7 +181,7 @@ def test_the_counts_lead_to_what_they_count(cast: Cast) -> None:
     add_run(cast, channel, RunState.RUNNING, seen=40, kept=40, total=120)
     page = cast.client_of(cast.vera).get("/").text
     counts = page.split('id="counts"')[1].split("</section>")[0]
-    assert re.findall(r"<dd>([^<]+)</dd>", counts) == ["3", "1", "0"]
+    assert re.findall(r"<dd>([^<]+)</dd>", counts) == ["0", "0", "0", "3", "1", "0"]
     for link in re.findall(r'href="([^"]+)"', counts):
         assert cast.client_of(cast.vera).get(link).status_code == 200
     runs = page.split('id="runs"')[1]
@@ -223,3 +235,75 @@ def test_a_stranger_is_sent_to_sign_in(cast: Cast, where: str) -> None:
     answer = cast.client_of(None).get(where)
     assert answer.status_code == 303
     assert answer.location.startswith("/login")
+
+
+def add_order(cast: Cast, connection: uuid.UUID, days_ago: int, **more: object) -> None:
+    """An order that was placed so many days ago."""
+    values = {"status": OrderStatus.TO_SHIP, "stage": OrderStage.PENDING} | more
+    number = new_id().hex
+    with cast.app.app_context(), acting_for(cast.lantern):
+        db.session.add(
+            Order(
+                merchant_id=cast.lantern,
+                id=new_id(),
+                store_id=cast.lantern_store,
+                connection_id=connection,
+                remote_id=number,
+                number=number,
+                status_word="1",
+                placed_at=now() - timedelta(days=days_ago),
+                sealed=b"-",
+                pieces=1,
+                digest=b"-",
+                asked_at=now(),
+                **values,
+            )
+        )
+        db.session.commit()
+
+
+def table_of(page: str, name: str) -> list[list[str]]:
+    """The rows of a chart's table, the words of the first column left out."""
+    body = page.split(f'id="chart-{name}"')[1].split("</figure>", maxsplit=1)[0].split("<tbody>")[1]
+    return [re.findall(r'<td class="end">([^<]+)</td>', row) for row in body.split("</tr>")[:-1]]
+
+
+def test_the_charts_say_in_a_table_what_they_draw(cast: Cast) -> None:
+    channel, other = connect(cast, ConnectionState.ACTIVE), connect(cast, ConnectionState.ACTIVE, "jd_id")
+    for days_ago, connection in ((0, channel), (0, channel), (0, other), (3, other), (40, other)):
+        add_order(cast, connection, days_ago)
+    add_run(cast, channel, RunState.DONE)
+    add_run(cast, channel, RunState.FAILED, cause="busy")
+    with cast.app.app_context(), acting_for(cast.lantern):
+        for sku, on_hand, reserved in (("A", 9, 0), ("B", 3, 0), ("C", 2, 2), ("D", 1, 4)):
+            product = goods.product(sku)
+            row = Stock(merchant_id=cast.lantern, product_id=product.id, on_hand=on_hand, reserved=reserved)
+            db.session.add(row)
+        db.session.commit()
+    page = cast.client_of(cast.vera).get("/").text
+
+    orders = table_of(page, "orders")
+    assert len(orders) == 14
+    assert orders[-1] == ["2", "1"], "today, the channel with the most orders first"
+    assert orders[-4] == ["0", "1"]
+    assert "4 orders came in during the last 14 days, 3 of them today." in page
+    assert page.count('<rect class="kind-') == 2 + 1 + 2, "three pieces of columns, and two in the key"
+    assert table_of(page, "coverage") == [
+        ["1", "0", "0", "0"],
+        ["0", "1", "0", "0"],
+        ["0", "0", "1", "0"],
+        ["0", "0", "0", "1"],
+    ]
+    assert "Of 4 products with stock here, 1 cannot be sold and 1 are oversold." in page
+    assert table_of(page, "health")[-1] == ["1", "0", "1"]
+    counts = page.split('id="counts"')[1].split("</section>")[0]
+    assert re.findall(r"<dd>([^<]+)</dd>", counts)[:3] == ["5", "0", "1"]
+
+
+def test_an_order_that_waits_for_the_merchant_is_counted(cast: Cast) -> None:
+    channel = connect(cast, ConnectionState.ACTIVE)
+    add_order(cast, channel, 0, stage=OrderStage.NEEDS_PLUGIN)
+    add_order(cast, channel, 0, status=None)
+    add_order(cast, channel, 0, stage=OrderStage.DONE)
+    counts = cast.client_of(cast.vera).get("/").text.split('id="counts"')[1].split("</section>")[0]
+    assert re.findall(r"<dd>([^<]+)</dd>", counts)[:2] == ["1", "2"]
