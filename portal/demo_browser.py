@@ -84,6 +84,13 @@ class Browser:
         if answer.status_code != 200:
             raise Stuck(f"The sandbox does not take the address for pushes: {answer.text[:200]}")
 
+    def control(self, deed: str, account: Mapping[str, Any], **values: Any) -> None:
+        """Make the sandbox's world move for one account."""
+        said = {"integration": account["integration"], "account": account["name"], **values}
+        answer = self._asked("POST", f"{self._url}/control/{deed}", json=said)
+        if answer.status_code != 200:
+            raise Stuck(f"The sandbox does not do {deed}: {answer.text[:200]}")
+
     def consent(self, address: str, account: Mapping[str, Any]) -> str:
         """Open a consent page, sign in as this account, allow; the address to which it leads back."""
         page = self._asked("GET", address)

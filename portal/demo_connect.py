@@ -14,6 +14,7 @@ from portal import demo, integrations
 from portal.contract.definition import Integration, Kind
 from portal.demo import Sample
 from portal.demo_browser import Browser, Stuck
+from portal.demo_trade import Trade
 from portal.flows import batches, connections, grants, people, pulse, resources, sync, webhooks, work
 from portal.flows.audit import By
 from portal.flows.batches import Choice
@@ -73,7 +74,10 @@ class _Merchant:
             except Refusal as why:
                 raise Stuck(f"{self.sample.name}, {one.name}: {sentence(why)}") from None
             first = False
-        return changed
+        try:
+            return Trade(self.by, self.browser, self.say, _while_moving).begin(accounts) or changed
+        except Refusal as why:
+            raise Stuck(f"{self.sample.name}: {sentence(why)}") from None
 
     def _in_order(self, accounts: Sequence[Account]) -> list[tuple[Integration, Account]]:
         """The marketplaces, that of the merchant's own currency first, since its catalogue is the one that is best

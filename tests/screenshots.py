@@ -19,15 +19,32 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from portal.kit.embedded import ROOT
 from tests.browser import house as houses
-from tests.browser import jd_com, jd_id, jdl, screens
+from tests.browser import jd_com, jd_id, jdl, screens, situations
 from tests.browser.house import House
-from tests.browser.visit import BROWSER_FLAGS, LANGUAGES, Visit
+from tests.browser.trade import ACCOUNT, MARKETS, Trade
+from tests.browser.visit import BROWSER_FLAGS, IMPORT_PATIENCE, LANGUAGES, Visit
 from tests.browser.words import Words
 from tests.browser.workbench import make_products
 
 PLACE = ROOT / "docs" / "screens"
 LARGEST = 8 * 1024 * 1024
-IN_THE_DARK = {"home", "links", "jd-com-options", "run", "channel", "plugin", "plugin-wrong-code"}
+IN_THE_DARK = {
+    *("home", "links", "jd-com-options", "run", "channel", "plugin", "plugin-wrong-code"),
+    *("orders", "order", "stock-product", "export"),
+}
+# Much like another one: the tests look at them, and the folder carries no picture.
+ALIKE = {
+    "orders_attention",
+    "orders_none",
+    "order_by_channel",
+    "order_cancelled",
+    "stock_low",
+    "stock_oversold",
+    "stock_by_hand",
+    "jd_id_export",
+    "jd_com_export",
+    "jd_id_statuses",
+}
 WIDE, PHONE, HEIGHT = 1280, 390, 860
 # Until nothing is on its way from one colour or width to another any more.
 STILL = """async () => {
@@ -176,6 +193,41 @@ def install_jdl(visit: Visit, album: Album) -> None:
     album.take(page, "connect-link")
 
 
+def let_stock_out(visit: Visit, album: Album) -> None:
+    """The export of JD.com: what would change, the first twenty, everything; then JD.ID's."""
+    page, walked = visit.page, visit.house.walked
+    trade = Trade(visit, {key: walked[f"{key}/{ACCOUNT}"] for key in (*MARKETS, "jdl")})
+    here = f"{trade.connections['jd_com']}/export"
+    visit.open(here)
+    visit.press("Show what would change")
+    expect(visit.button("Send the first 20 and look")).to_be_visible(timeout=IMPORT_PATIENCE)
+    visit.open(here)
+    album.take(page, "export")
+    visit.press("Send the first 20 and look")
+    expect(page.locator("#export_progress .note.ok, #export_progress .note.warn")).to_be_visible(
+        timeout=IMPORT_PATIENCE
+    )
+    visit.open(here)
+    album.take(page, "export-first")
+    if page.locator("#zeroed").count():
+        page.locator("#zeroed").fill(str(trade.told(here)["rehearsal"]["zeroed"]))
+    visit.press("Send the rest")
+    trade.let_out("jd_id")
+
+
+def try_a_rule(visit: Visit, album: Album) -> None:
+    """A rule that is tried on the last orders, and not saved."""
+    page = visit.page
+    visit.open("/rules/new")
+    page.locator("#name").fill("To the warehouse in China")
+    page.locator("#c-0-value").fill("CN")
+    page.locator("#plugin").select_option(jdl.NAME)
+    page.locator(".savebar button[value=try]").click()
+    visit.heads("Tried, not saved")
+    page.locator("#outcome").scroll_into_view_if_needed()
+    album.take(page, "rule-tried", focus=True)
+
+
 def look_around(visit: Visit, album: Album) -> None:
     """What a merchant sees who has both channels."""
     known = screens.addresses(visit)
@@ -193,6 +245,12 @@ def look_around(visit: Visit, album: Album) -> None:
         "bulk": "bulk_create",
         "sync": "sync",
         "run": "run",
+        "orders": "orders",
+        "order": "order_left",
+        "stock": "stock",
+        "stock-product": "stock_product",
+        "number": "number",
+        "rules": "rules",
         "products": "products",
         "product": "product",
         "my-store": "my_store",
@@ -207,7 +265,7 @@ def look_around(visit: Visit, album: Album) -> None:
         "delivery": "delivery",
     }
     # Whatever else has an address is shown under its own name.
-    rest = {key.replace("_", "-"): key for key in known if key not in named.values()}
+    rest = {key.replace("_", "-"): key for key in known if key not in {*named.values(), *ALIKE}}
     for name, key in {**named, **rest}.items():
         visit.open(known[key])
         album.take(visit.page, name)
@@ -233,6 +291,9 @@ def draw(house: House, browser: Browser, place: Path) -> None:
     visit.speak("en")
     connect_jd_com(visit, album)
     install_jdl(visit, album)
+    let_stock_out(visit, album)
+    situations.make(visit)
+    try_a_rule(visit, album)
     look_around(visit, album)
     context.close()
 

@@ -19,11 +19,23 @@ from flask import Flask
 
 from portal import demo
 from portal.demo_browser import read_form
+from portal.demo_trade import ORDERS
 from portal.flows import connections, pulse
 from portal.flows.audit import LINTAS
 from portal.kit import embedded
 from portal.kit.db import acting_for, db, whose
-from portal.models import Connection, ConnectionState, LinkBatch, Listing, Product, Run, WarehouseStock
+from portal.models import (
+    Connection,
+    ConnectionState,
+    ExportStage,
+    LinkBatch,
+    Listing,
+    Order,
+    Product,
+    Push,
+    Run,
+    WarehouseStock,
+)
 from tests.command import Command, command
 from tests.sandbox_server import Running, sandbox, sandbox_process
 from tests.stack import Stack
@@ -31,7 +43,7 @@ from tests.stack import Stack
 __all__ = ["command", "sandbox", "sandbox_process"]
 
 PACES = "jd_com=5000,jd_id=5000"
-HOME = "http://portal.localhost:8123"
+HOME = "http://127.0.0.1:1"
 
 
 @pytest.fixture
@@ -94,7 +106,9 @@ def test_each_demo_merchant_is_connected_wherever_the_sandbox_knows_it(
         assert {first.state, second.state, plugin.state} == {ConnectionState.ACTIVE}
         assert count(WarehouseStock) == count(Listing, Listing.connection_id == plugin.id) > 0
         assert first.granted_at is not None
-        assert all(each.shop_id and not each.options["export"] for each in (first, second))
+        assert all(each.shop_id and each.export_stage is ExportStage.OPEN for each in (first, second))
+        assert {count(Order, Order.connection_id == each.id) for each in (first, second)} == {ORDERS}
+        assert count(Push, Push.acked < Push.wanted, Push.cause == "") == 0
         linked = count(Listing, Listing.connection_id == second.id, Listing.product_id.is_not(None))
         assert linked == small.truth("jd_id/samudra", "jd_com/samudra")["second"]["matched"] > 0
         assert db.session.scalar(sa.select(LinkBatch.verb)) == "create"
@@ -117,6 +131,8 @@ def test_a_second_call_changes_nothing_and_says_so(
     command: Command, app: Flask, client: object, small: Running
 ) -> None:
     connect(command, small)
+    for account in ("northwick", "samudra"):
+        small.control("pace", integration="jdl", account=account, seconds=0)
     before, calls = everything(app), len(small.journal())
     said = connect(command, small)
     assert said.exit_code == 0

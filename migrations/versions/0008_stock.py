@@ -94,6 +94,7 @@ def _stock() -> None:
         sa.Column("product_id", sa.Uuid(), nullable=False),
         sa.Column("on_hand", sa.Integer(), nullable=False),
         sa.Column("reserved", sa.Integer(), nullable=False),
+        sa.Column("available", sa.Integer(), sa.Computed("on_hand - reserved", persisted=True), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("buffer", sa.Integer(), nullable=True),
         sa.Column("max_level", sa.Integer(), nullable=True),
@@ -115,6 +116,7 @@ def _stock() -> None:
         sa.PrimaryKeyConstraint("merchant_id", "id", name=op.f("pk_stock")),
         sa.UniqueConstraint("merchant_id", "product_id", name="one_stock_per_product"),
     )
+    op.create_index("ix_stock_available", "stock", ["merchant_id", "available", "product_id"])
     op.create_index(
         "ix_stock_oversold", "stock", ["merchant_id", "product_id"], postgresql_where=sa.text("reserved > on_hand")
     )
@@ -355,6 +357,7 @@ def _reservation() -> None:
             nullable=False,
         ),
         sa.Column("firm", sa.Boolean(), nullable=False),
+        sa.Column("by_parcel", sa.Boolean(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("merchant_id", sa.Uuid(), nullable=False),
@@ -363,6 +366,7 @@ def _reservation() -> None:
             "(ended_at is null) = (state = 'open')", name=op.f("a_reservation_ends_when_its_state_says_so")
         ),
         sa.CheckConstraint("quantity > 0", name=op.f("a_reservation_holds_pieces")),
+        sa.CheckConstraint("state = 'shipped' or not by_parcel", name=op.f("only_what_left_is_in_a_parcel")),
         sa.ForeignKeyConstraint(
             ["merchant_id", "line_id"],
             ["order_line.merchant_id", "order_line.id"],
@@ -385,7 +389,13 @@ def _reservation() -> None:
             ["merchant_id"], ["merchant.id"], name=op.f("fk_reservation_merchant_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("merchant_id", "id", name=op.f("pk_reservation")),
-        sa.UniqueConstraint("merchant_id", "line_id", "product_id", name="a_line_reserves_a_product_once"),
+    )
+    op.create_index(
+        "a_line_reserves_a_product_once",
+        "reservation",
+        ["merchant_id", "line_id", "product_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'open'"),
     )
     op.create_index(
         "ix_reservation_open",

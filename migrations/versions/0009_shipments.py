@@ -42,6 +42,7 @@ def _columns() -> None:
         "stage in ('pending', 'confirm', 'held', 'excluded', 'needs_plugin', 'blocked', 'assigned', 'done')",
     )
     op.add_column("orders", sa.Column("stage_why", sa.Text(), server_default="", nullable=False))
+    op.add_column("orders", sa.Column("completed", sa.LargeBinary(), nullable=True))
     op.create_index("ix_orders_stage", "orders", ["merchant_id", "stage", "placed_at", "id"])
     op.add_column("connection", sa.Column("carriers", postgresql.JSONB(), server_default="{}", nullable=False))
     op.alter_column("connection", "carriers", server_default=None)
@@ -194,6 +195,12 @@ def _shipment() -> None:
         postgresql_where=sa.text("state = 'planned' and merge_key is not null"),
     )
     op.create_index("ix_shipment_open", "shipment", ["merchant_id", "connection_id", "state", "id"])
+    op.create_index(
+        "ix_shipment_short",
+        "shipment",
+        ["merchant_id", "id"],
+        postgresql_where=sa.text("state = 'planned' and cause = 'short'"),
+    )
 
 
 def _confirmation() -> None:
@@ -376,5 +383,6 @@ def downgrade() -> None:
     for table in reversed(TENANT_TABLES):
         op.drop_table(table)
     op.drop_column("connection", "carriers")
+    op.drop_column("orders", "completed")
     op.drop_column("orders", "stage_why")
     op.drop_column("orders", "stage")

@@ -44,6 +44,12 @@ class Cause(StrEnum):
     WAREHOUSE_OFF = "warehouse_off"
     VALUE_MISSING = "value_missing"
     PATH_UNKNOWN = "path_unknown"
+    INSUFFICIENT_STOCK = "insufficient_stock"
+    UNKNOWN_GOODS = "unknown_goods"
+    ADDRESS_UNCLEAR = "address_unclear"
+    DOES_NOT_FIT = "does_not_fit"
+    REFERENCE_TAKEN = "reference_taken"
+    NOT_THERE = "not_there"
 
 
 @dataclass(frozen=True, slots=True)

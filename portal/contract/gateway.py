@@ -111,11 +111,12 @@ class GatewayClient(ApiClient):
         return Answer(answer.status, answer.headers, body)
 
     def _with_right_clock(self, method: str, said: str) -> Body:
+        offset = self._offset
         answer = self.send(method, said)
         try:
             return self._open(answer)
         except Refused as why:
-            if why.code != _CLOCK_CODE or not self._set_clock(answer):
+            if why.code != _CLOCK_CODE or not self._set_clock(answer, offset):
                 raise
         return self._open(self.send(method, said))
 
@@ -128,8 +129,11 @@ class GatewayClient(ApiClient):
             why.sample = why.sample or clean.body[:4000]
             raise
 
-    def _set_clock(self, answer: Answer) -> bool:
-        """Take over the gateway's time.  False where it tells none, or none that differs."""
+    def _set_clock(self, answer: Answer, used: timedelta) -> bool:
+        """Take over the gateway's time.  False where it tells none, or none that differs from what the call used.
+
+        Of calls side by side each compares with its own: one that was refused late may find the clock right already.
+        """
         # A server in front may have put its own Date before the gateway's.
         said = answer.headers.get_list("Date")
         try:
@@ -139,9 +143,8 @@ class GatewayClient(ApiClient):
         if theirs.tzinfo is None:
             return False
         offset = theirs - self.line.now()
-        differs = abs(offset - self._offset) >= _WORTH_CORRECTING
         self._offset = offset
-        return differs
+        return abs(offset - used) >= _WORTH_CORRECTING
 
     def _told(self, why: RemoteError, method: str) -> RemoteError:
         """The same error with the method's name."""

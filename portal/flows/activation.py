@@ -10,7 +10,7 @@ from portal.contract.definition import Integration
 from portal.contract.errors import Cause, RemoteError, Unauthorised
 from portal.contract.http import ApiClient
 from portal.contract.records import Shop
-from portal.flows import grants, lines, sync, trouble, work
+from portal.flows import drift, grants, lines, sync, trouble, work
 from portal.flows.audit import By
 from portal.flows.work import Claim, Outcome
 from portal.kit.clock import now
@@ -59,6 +59,7 @@ def activate(claimed: Claim) -> Outcome:
     connection.move(ConnectionState.ACTIVE)
     sync.start_all(connection, claimed.asked_by)
     grants.plan_renewal(connection)
+    drift.resume(connection)
     return None
 
 

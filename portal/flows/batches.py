@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from portal.flows import audit, linking, work
+from portal.flows import audit, linking, relinking, work
 from portal.flows.audit import By
 from portal.flows.work import Again, Claim, Outcome
 from portal.kit.clock import now
@@ -287,6 +287,7 @@ def _carry_out_piece(batch: LinkBatch) -> int:
     linking.settle({row.sku_near for row in rows} - {""}, final=linking.nothing_comes_in())
     if batch.verb == "take_back":
         linking.settle_empty(ids)
+    relinking.links_changed()
     return len(ids)
 
 
@@ -313,6 +314,10 @@ UNDO_PRODUCTS = sa.text(
         where p.merchant_id = :merchant and p.batch_id = :batch and p.sku_near = any(cast(:nears as text[]))
             and not exists (select 1 from listing l where l.merchant_id = :merchant and l.product_id = p.id
                 and l.link_how <> 'sku' and l.batch_id is distinct from :batch)
+            and not exists (select 1 from order_line o where o.merchant_id = :merchant and o.product_id = p.id)
+            and not exists (select 1 from stock_move m where m.merchant_id = :merchant and m.product_id = p.id)
+            and not exists (select 1 from bundle_part b where b.merchant_id = :merchant
+                and p.id in (b.product_id, b.part_id))
     ), freed as (
         update listing l set product_id = null, link_how = null, linked_at = null, linked_sku = null, linked_by = '',
             link_state = 'new', batch_id = null
@@ -350,4 +355,5 @@ def _undo_piece(batch: LinkBatch) -> int:
         )
     linking.settle(set(nears) - {""}, final=linking.nothing_comes_in())
     linking.settle_empty([row.id for row in rows])
+    relinking.links_changed()
     return len(rows)

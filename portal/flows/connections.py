@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal import integrations
-from portal.contract.definition import Entry, Integration
+from portal.contract.definition import Entry, Integration, Resource
 from portal.contract.options import Options
 from portal.contract.records import Shop, Verdict
 from portal.flows import (
@@ -18,19 +18,23 @@ from portal.flows import (
     logos,
     notices,
     plugins,
+    prices,
+    pushes,
+    relinking,
     resources,
     saving,
     secrets,
     sync,
     trouble,
     webhooks,
+    windows,
 )
 from portal.flows.audit import By
 from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
-from portal.models import Connection, ConnectionState, ConnectLink, GrantAttempt, Store
+from portal.models import Connection, ConnectionState, ConnectLink, GrantAttempt, Order, Shipment, Store
 
 LONGEST_NAME = 80
 # What the house asks of every connection, whether its integration names it or not.
@@ -201,6 +205,12 @@ def save_options(connection: Connection, values: Mapping[str, Any], by: By) -> N
     known = ({each.key for each in one.options} | OF_THE_HOUSE) - {"export"}
     connection.options = {**before, **{key: value for key, value in values.items() if key in known}}
     _follow_switches(connection, before, by)
+    if connection.known_options.sync_stock != Options.read(before).sync_stock:
+        relinking.links_changed()
+    if _limits(connection.known_options) != _limits(Options.read(before)):
+        pushes.want_all(connection.id)
+    if connection.known_options.export_prices and not Options.read(before).export_prices:
+        prices.want_all(connection)
     if connection.options != before:
         audit.note(
             by,
@@ -215,6 +225,11 @@ def save_options(connection: Connection, values: Mapping[str, Any], by: By) -> N
     db.session.commit()
 
 
+def _limits(options: Options) -> tuple[int | None, int | None]:
+    """What every number that is sent to the channel depends on."""
+    return options.buffer, options.max_level
+
+
 def _follow_switches(connection: Connection, before: Mapping[str, Any], by: By) -> None:
     """What is pulled starts and stops with its switch, where the connection is on."""
     earlier = Options.read(before)
@@ -222,8 +237,10 @@ def _follow_switches(connection: Connection, before: Mapping[str, Any], by: By) 
         was, wanted = bool(getattr(earlier, pull.option)), resources.wanted(connection, resource)
         if was and not wanted:
             sync.stop_all(connection, "import_turned_off", resource)
-        elif wanted and not was and connection.state is ConnectionState.ACTIVE and not sync.rests(connection):
-            sync.start(connection, resource, by.name)
+        elif wanted and connection.state is ConnectionState.ACTIVE and not sync.rests(connection):
+            moved = resource is Resource.ORDERS and windows.moved(connection, earlier.import_orders_from)
+            if moved or not was:
+                sync.start(connection, resource, by.name)
 
 
 def save_audits(connection: Connection, words: Mapping[str, str], by: By) -> None:
@@ -316,10 +333,14 @@ def turn_off(connection: Connection, by: By) -> None:
 
 
 def remove(connection: Connection, by: By) -> None:
-    """Disconnect: destroy the secrets, the listings and their links.  Products stay.  Raises Refusal while it is on."""
+    """Disconnect: destroy the secrets, the listings and their links.  Products stay.
+
+    Raises Refusal while it is on, and where it has brought orders.
+    """
     if connection.is_active:
         raise Refusal("turn_off_first")
     plugins.check_unused(connection)
+    _check_no_orders(connection)
     trouble.stop_work(connection)
     sync.stop_all(connection, "removed")
     audit.note(
@@ -327,9 +348,20 @@ def remove(connection: Connection, by: By) -> None:
     )
     notices.clear("connection", connection.id)
     sync.forget_failures(connection)
+    relinking.links_changed()
     logos.drop(connection)
     db.session.execute(sa.delete(Connection).where(Connection.merchant_id == whose(), Connection.id == connection.id))
     db.session.commit()
+
+
+def _check_no_orders(connection: Connection) -> None:
+    """Raise Refusal where a channel has brought orders or a plugin has shipments: the merchant's books name it."""
+    of_it = sa.exists().where(Order.merchant_id == whose(), Order.connection_id == connection.id)
+    if db.session.scalar(sa.select(of_it)):
+        raise Refusal("channel_has_orders", name=connection.name)
+    by_it = sa.exists().where(Shipment.merchant_id == whose(), Shipment.connection_id == connection.id)
+    if db.session.scalar(sa.select(by_it)):
+        raise Refusal("plugin_has_shipments", name=connection.name)
 
 
 def _lock(connection: Connection) -> None:

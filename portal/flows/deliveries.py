@@ -4,7 +4,7 @@ What comes back enters by the same door as a sync, so that neither the order nor
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -81,15 +81,15 @@ def _apply(claimed: Claim, delivery_id: uuid.UUID) -> Outcome:
     except Unreadable as why:
         _die(found, why.cause, why.detail, claimed.attempts)
         return None
-    found.topic, found.hint = hint.topic, {"resource": hint.resource, "keys": list(hint.keys)}
     if not hint.resource or not hint.keys:
-        return _settle([found.id], ONLY_TOLD, (), claimed)
+        return _settle(_noted({found: hint}), ONLY_TOLD, (), claimed)
     if cause := _rests(connection):
+        _noted({found: hint})
         return _wait(found, connection, cause)
     resource = Resource(hint.resource)
     if not resources.wanted(connection, resource):
-        return _settle([found.id], NOT_WANTED, (), claimed)
-    together = _together(found, hint, webhook)
+        return _settle(_noted({found: hint}), NOT_WANTED, (), claimed)
+    together = _noted(_together(found, hint, webhook))
     if integrations.get(connection.integration).pulls[resource].some is None:
         # Nothing can be asked for by itself there, so all of it is.
         sync.start(connection, resource, LINTAS.name)
@@ -129,7 +129,19 @@ def body_of(found: Delivery) -> Push | None:
         return None
 
 
-def _together(found: Delivery, hint: Hint, webhook: Webhook | None) -> list[uuid.UUID]:
+def _noted(hints: Mapping[Delivery, Hint]) -> list[uuid.UUID]:
+    """Keep what pushes hint at, in the open transaction.
+
+    Two workers may hold overlapping groups.  One flush writes its rows in the order of their ids, so that none of them
+    waits for the other while the other waits for it; nothing of them may be written before.
+    """
+    for each, hint in hints.items():
+        each.topic, each.hint = hint.topic, {"resource": hint.resource, "keys": list(hint.keys)}
+    db.session.flush()
+    return [each.id for each in hints]
+
+
+def _together(found: Delivery, hint: Hint, webhook: Webhook | None) -> dict[Delivery, Hint]:
     """The waiting pushes of the connection that hint at exactly the same things: one question answers them all.
 
     They came before it is asked, so the answer is newer than what each of them tells.
@@ -140,15 +152,14 @@ def _together(found: Delivery, hint: Hint, webhook: Webhook | None) -> list[uuid
         Delivery.state == DeliveryState.WAITING,
         Delivery.id != found.id,
     )
-    same = [found.id]
+    same = {found: hint}
     for other in db.session.scalars(query.order_by(Delivery.received_at, Delivery.id).limit(LOOKED_THROUGH)):
         try:
             theirs = read(other, webhook)
         except Unreadable:
             continue  # Its own work will tell of it.
         if (theirs.resource, set(theirs.keys)) == (hint.resource, set(hint.keys)):
-            other.topic, other.hint = theirs.topic, {"resource": theirs.resource, "keys": list(theirs.keys)}
-            same.append(other.id)
+            same[other] = theirs
     return same
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal import integrations, migrate
 from portal.contract.errors import Refused
-from portal.flows import lines, people, pulse, secrets
+from portal.flows import lines, people, pulse, secrets, stock_ledger
 from portal.flows.house import house
 from portal.kit.clock import now
 from portal.kit.db import Base, acting_for, db
@@ -116,7 +116,7 @@ def _database() -> list[Finding]:
     try:
         found, version = [*_role(), *_clock()], [*_version()]
         # Where the tables are others, asking for their rows would only fail.
-        return [*found, *version, *(_secrets() if all(each.well for each in version) else [])]
+        return [*found, *version, *([*_secrets(), *_stock()] if all(each.well for each in version) else [])]
     except SQLAlchemyError as why:
         db.session.rollback()
         return [_fault(f"The database does not answer as it should ({type(why).__name__}). Check PORTAL_DATABASE_URL.")]
@@ -201,6 +201,22 @@ def _secrets() -> Iterator[Finding]:
     else:
         older = f", {old} of them with an older key" if old else ""
         yield _well(f"PORTAL_SEALING_KEYS opens every stored secret ({opened}{older}).")
+
+
+def _stock() -> Iterator[Finding]:
+    """Whether every number of the stock is the sum of its moves and of its open reservations."""
+    off = 0
+    for merchant_id in people.merchants():
+        with acting_for(merchant_id):
+            off += stock_ledger.unbalanced()
+            db.session.rollback()
+    if off:
+        yield _fault(
+            f"{off} products have a stock that is not the sum of its moves. Count them anew, and send this line to "
+            "support."
+        )
+    else:
+        yield _well("Every number of the stock is the sum of its moves.")
 
 
 # --- Redis and the processes ------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from portal.flows import audit, linking
+from portal.flows import audit, linking, relinking
 from portal.flows.audit import By
 from portal.kit.clock import now
 from portal.kit.db import db, whose
@@ -37,6 +37,7 @@ def _decide(listing: Listing, by: By, *, every: bool) -> Product:
             audit.note(by, "left_out", "listing", row.id, name=row.sku)
     db.session.flush()  # The decision table counts the rows as they now stand.
     linking.settle({chosen.sku_near})
+    relinking.links_changed()
     db.session.commit()
     return product
 

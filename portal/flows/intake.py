@@ -28,13 +28,14 @@ LARGEST_PRICE = 10**15
 class Kept:
     """What a page brought: things seen for the first time, with news, and held back by the quality check.
 
-    `news` are the remote ids of the first two.
+    `news` are the remote ids of the first two, `references` the numbers of ours that a warehouse has news of.
     """
 
     fresh: int = 0
     changed: int = 0
     held: int = 0
     news: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
 
 
 def verdicts(connection: Connection) -> dict[str, Verdict]:

@@ -2,11 +2,12 @@
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from portal.flows import audit
+from portal.flows import audit, relinking
 from portal.flows.audit import By
 from portal.kit.clock import now
 from portal.kit.db import array, db, whose
@@ -87,15 +88,15 @@ def settle(
     connection: Connection | None = None,
     emptied: Sequence[str] = (),
     final: bool = False,
-) -> None:
+) -> int:
     """Bring the listings whose SKU has one of these near twins to the state that the decision table gives them.
 
     `connection` None settles every connection of the merchant.  `emptied` are remote ids of the connection whose SKU is
-    empty.  Writes only rows whose state differs; works in the open transaction.
+    empty.  Writes only rows whose state differs, and says how many; works in the open transaction.
     """
     if not nears and not emptied:
-        return
-    db.session.execute(
+        return 0
+    settled: Any = db.session.execute(
         SETTLE,
         {
             "merchant": whose(),
@@ -106,6 +107,7 @@ def settle(
             "moment": now(),
         },
     )
+    return int(settled.rowcount)
 
 
 ALIKE = sa.text(
@@ -158,6 +160,20 @@ GONE = sa.text(
 )
 
 
+# Whether a listing that a run brought was linked since it began.
+LINKED_BY = sa.text(
+    """
+    select 1 from run r
+    join run_page p on p.merchant_id = r.merchant_id and p.run_id = r.id
+    cross join lateral unnest(p.remote_ids) as seen(remote_id)
+    join listing l on l.merchant_id = r.merchant_id and l.connection_id = r.connection_id
+        and l.remote_id = seen.remote_id and l.linked_at >= r.created_at
+    where r.merchant_id = :merchant and r.id = :run
+    limit 1
+    """
+)
+
+
 WOULD_BE_GONE = sa.text(
     """
     select count(*) filter (where not seen), count(*) from (
@@ -180,25 +196,31 @@ def settle_run(connection: Connection, run_id: uuid.UUID, *, complete: bool) -> 
     """At the end of a run: mark what the remote no longer has, then judge doubles and replacements.
 
     `complete` says that every item of the remote was seen; only then is anything missing, and only then is a double
-    surely no replacement.  Answers how many listings are newly missing.
+    surely no replacement.  A run that asked for changes only looks at nothing else, so that its cost follows them.
+    Answers how many listings are newly missing.
     """
     values = {"merchant": whose(), "connection": connection.id, "run": run_id, "moment": now()}
     gone = list(db.session.execute(GONE, values).scalars()) if complete else []
+    whole = complete or not db.session.scalar(
+        sa.select(Run.since.is_not(None)).where(Run.merchant_id == whose(), Run.id == run_id)
+    )
     doubled = db.session.scalars(
         sa.select(Listing.sku_near).where(
             Listing.merchant_id == whose(),
             Listing.connection_id == connection.id,
-            Listing.link_state.in_(_judged_again(connection)),
+            Listing.link_state.in_(_judged_again(connection, whole)),
         )
     )
-    settle({*gone, *doubled} - {""}, connection=connection, final=complete)
+    settled = settle({*gone, *doubled} - {""}, connection=connection, final=complete)
+    if whole or settled or db.session.execute(LINKED_BY, values).first():
+        relinking.links_changed()
     return len(gone)
 
 
-def _judged_again(connection: Connection) -> list[LinkState]:
+def _judged_again(connection: Connection, whole: bool) -> list[LinkState]:
     """The states that only a whole run decides, and those that an option of the connection has changed since."""
     waiting_for_a_yes = [LinkState.MATCHED] if connection.known_options.auto_link else []
-    return [LinkState.DUPLICATE, LinkState.REISSUED, *waiting_for_a_yes]
+    return [*([LinkState.DUPLICATE, LinkState.REISSUED] if whole else []), *waiting_for_a_yes]
 
 
 def nothing_comes_in() -> bool:
@@ -284,6 +306,7 @@ def link(listing: Listing, product: Product, by: By, *, suggested: bool = False)
         by, "linked", "listing", row.id, name=row.sku or row.title, before=before, after={"product": product.sku}
     )
     settle({row.sku_near} - {""})
+    relinking.links_changed()
     db.session.commit()
 
 
@@ -336,6 +359,7 @@ def unlink(listing: Listing, by: By) -> None:
     before = {"product": str(row.product_id)}
     _clear(row, LinkState.LEFT_OUT)
     audit.note(by, "unlinked", "listing", row.id, name=row.sku or row.title, before=before)
+    relinking.links_changed()
     db.session.commit()
 
 
@@ -364,6 +388,7 @@ def take_back(listing: Listing, by: By) -> None:
     audit.note(by, "taken_back", "listing", row.id, name=row.sku or row.title)
     db.session.flush()  # The decision table reads the row as it now stands.
     settle({row.sku_near} - {""}, connection=connection, emptied=[row.remote_id], final=True)
+    relinking.links_changed()
     db.session.commit()
 
 

@@ -1,6 +1,7 @@
 """Notices: told once, cleared when the cause is gone."""
 
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,11 +34,13 @@ def tell(subject: str, subject_id: uuid.UUID, cause: str, *, grave: bool = True,
     )
 
 
-def clear(subject: str, subject_id: uuid.UUID, *causes: str) -> None:
-    """Clear the open notices of a subject: of these causes, or all where none is named."""
+def clear(subject: str, subject_id: uuid.UUID, *causes: str, but: Collection[str] = ()) -> None:
+    """Clear the open notices of a subject: of these causes, or all where none is named, `but` those that stay."""
     wanted = [Notice.merchant_id == whose(), Notice.subject == subject, Notice.subject_id == subject_id]
     if causes:
         wanted.append(Notice.cause.in_(causes))
+    if but:
+        wanted.append(Notice.cause.not_in(but))
     db.session.execute(sa.update(Notice).where(*wanted, Notice.cleared_at.is_(None)).values(cleared_at=now()))
 
 

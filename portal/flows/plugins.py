@@ -1,15 +1,13 @@
-"""What only plugins have: one default for each store, the stock that they count, and what their status words mean."""
+"""What only plugins have: one default for each store, and the stock that they count."""
 
 import json
 import uuid
-from collections.abc import Mapping
 
 import sqlalchemy as sa
 
 from portal import integrations
 from portal.contract.definition import Kind
-from portal.contract.records import ShipmentStatus
-from portal.flows import audit, notices, warehouse
+from portal.flows import audit, routing_deciding, rules
 from portal.flows.audit import By
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
@@ -44,6 +42,9 @@ def make_default(connection: Connection, wanted: bool, by: By) -> None:
         )
         db.session.execute(others.values(is_default=False).execution_options(synchronize_session="fetch"))
     connection.is_default = wanted
+    if wanted:
+        db.session.flush()
+        routing_deciding.default_was_set(connection.store_id)
     verb = "made_default" if wanted else "default_taken"
     audit.note(by, verb, "connection", connection.id, name=connection.name, store_id=connection.store_id)
 
@@ -77,33 +78,5 @@ def check_unused(connection: Connection) -> None:
     if connection.is_default:
         store = db.session.get_one(Store, (whose(), connection.store_id))
         raise Refusal("plugin_is_default", store=store.name)
-
-
-def save_statuses(connection: Connection, words: Mapping[str, str], by: By) -> None:
-    """Correct what the remote's status words mean for this connection; the orders there follow at once.
-
-    Words are kept to the letter; what the declaration says of a word needs no saving.  Raises Refusal for a meaning
-    that there is not.
-    """
-    known = integrations.get(connection.integration).statuses
-    try:
-        meant = {word: ShipmentStatus(meaning) for word, meaning in words.items()}
-    except ValueError:
-        raise Refusal("unknown_meaning") from None
-    db.session.refresh(connection, with_for_update=True)
-    before = dict(connection.statuses)
-    connection.statuses = {word: each.value for word, each in meant.items() if known.get(word) is not each}
-    db.session.flush()
-    warehouse.judge_again(connection)
-    notices.clear("connection", connection.id, "unknown_status_word")
-    audit.note(
-        by,
-        "status_words_saved",
-        "connection",
-        connection.id,
-        name=connection.name,
-        store_id=connection.store_id,
-        before=before,
-        after=connection.statuses,
-    )
-    db.session.commit()
+    if names := rules.naming(connection.id):
+        raise Refusal("named_by_rules", rules=names)

@@ -10,7 +10,8 @@ from portal import integrations
 from portal.contract.definition import Pull, Resource
 from portal.contract.errors import BadRecord
 from portal.contract.records import Record
-from portal.flows import grants, intake, lines, linking, warehouse
+from portal.contract.wire import TOTAL_SECONDS
+from portal.flows import grants, intake, lines, linking, order_rows, orders, warehouse
 from portal.flows.intake import Kept
 from portal.kit.clock import now
 from portal.kit.db import db
@@ -47,6 +48,7 @@ DOORS: Mapping[Resource, Door] = {
     Resource.PRODUCTS: Door(intake.check_storable, intake.keep_asked, linking.lost, linking.settle_run),
     Resource.STOCK: Door(warehouse.check_stock, warehouse.keep_stock, warehouse.lost_stock, warehouse.settle_stock),
     Resource.OUTBOUND: Door(warehouse.check_document, warehouse.keep_outbound, _never_lost, _nothing_to_settle),
+    Resource.ORDERS: Door(order_rows.check_order, orders.keep_orders, _never_lost, _nothing_to_settle),
     Resource.INBOUND: Door(warehouse.check_document, warehouse.keep_inbound, _never_lost, _nothing_to_settle),
 }
 
@@ -82,10 +84,19 @@ def translate(items: Iterable[Mapping[str, Any]], pull: Pull, door: Door) -> tup
     return records, bad
 
 
-def refresh(connection: Connection, resource: Resource, keys: Sequence[str]) -> tuple[str, ...]:
+def can_refresh(connection: Connection, resource: Resource) -> bool:
+    """Whether the remote can be asked for single things of this kind."""
+    pull = integrations.get(connection.integration).pulls.get(resource)
+    return pull is not None and pull.some is not None
+
+
+def refresh(
+    connection: Connection, resource: Resource, keys: Sequence[str], *, seconds: float = TOTAL_SECONDS
+) -> tuple[str, ...]:
     """Ask the remote what these things are now, and take the answer in; gives the remote ids of what changed.
 
-    A key that the remote does not answer is left as it is.  Raises the remote's errors, with nothing kept.
+    A key that the remote does not answer is left as it is.  A call may take so many `seconds`.  Raises the remote's
+    errors, with nothing kept.
     """
     pull = integrations.get(connection.integration).pulls.get(resource)
     if pull is None or pull.some is None or not keys:
@@ -94,7 +105,7 @@ def refresh(connection: Connection, resource: Resource, keys: Sequence[str]) -> 
     who = lines.account(connection)
     db.session.commit()  # No transaction stays open while the remote thinks.
     asked, door = now(), DOORS[resource]
-    with lines.open_client(connection, with_account=who) as client:
+    with lines.open_client(connection, with_account=who, seconds=seconds) as client:
         items = pull.some(client, keys)
     records, _ = translate(items, pull, door)
     kept = door.keep(connection, records, asked)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import sqlalchemy as sa
 from babel.numbers import list_currencies
 
-from portal.flows import audit, resources, saving, sync
+from portal.flows import audit, drift, pushes, resources, saving, stock_ledger, sync
 from portal.flows.audit import By
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
@@ -45,6 +45,25 @@ def change(store: Store, name: str, currency: str, time_zone: str, by: By) -> No
         db.session.commit()
 
 
+def set_limits(store: Store, buffer: int | None, max_level: int | None, by: By) -> None:
+    """What holds for all channels of a store that say nothing of their own; None says nothing, and 0 is a number.
+
+    Raises Refusal for a number that cannot be.
+    """
+    for name, number in (("buffer", buffer), ("max_level", max_level)):
+        if number is not None and not 0 <= number <= stock_ledger.MOST:
+            raise Refusal("stock_number", name, most=stock_ledger.MOST)
+    before = {"buffer": store.buffer, "max_level": store.max_level}
+    after = {"buffer": buffer, "max_level": max_level}
+    if before != after:
+        store.buffer, store.max_level = buffer, max_level
+        pushes.want_store(store.id)
+        audit.note(
+            by, "store_limits_saved", "store", store.id, name=store.name, store_id=store.id, before=before, after=after
+        )
+    db.session.commit()
+
+
 def turn(store: Store, on: bool, by: By) -> None:
     """Turn a store on or off; what is off neither pulls nor sends anything.  Its connections keep their own state."""
     if store.is_active is not on:
@@ -68,6 +87,7 @@ def _start_or_stop(store: Store, on: bool, by: By) -> None:
         else:
             for resource in resources.all_wanted(connection):
                 sync.start(connection, resource, by.name)
+            drift.resume(connection)
 
 
 def _has_connections(store_id: uuid.UUID) -> bool:

@@ -12,7 +12,19 @@ from portal import integrations
 from portal.contract.definition import Resource
 from portal.contract.errors import BadRecord, Busy, RemoteError, Unauthorised
 from portal.contract.records import Page, Record
-from portal.flows import audit, grants, housekeeping, lines, linking, notices, resources, saving, trouble, work
+from portal.flows import (
+    audit,
+    grants,
+    housekeeping,
+    lines,
+    linking,
+    notices,
+    resources,
+    saving,
+    trouble,
+    windows,
+    work,
+)
 from portal.flows.audit import By
 from portal.flows.resources import DOORS, Door
 from portal.flows.work import Again, Claim, Dead, Outcome
@@ -24,8 +36,6 @@ from portal.kit.ids import new_id
 from portal.models import Connection, ConnectionState, Run, RunPage, RunProblem, RunState, Store
 from portal.models.work import work_key
 
-WHOLE_EVERY = timedelta(hours=24)
-OVERLAP = timedelta(minutes=15)
 AT_A_STRETCH = 15.0
 KEPT_PROBLEMS = 1_000
 MANY_GONE = "many_gone"
@@ -35,8 +45,11 @@ WALKED = ""
 say = log.logger(__name__)
 
 
-def start(connection: Connection, resource: Resource, asked_by: str, *, since: datetime | None = None) -> Run:
-    """Open a run in the open transaction, or give back the one that is open."""
+def start(connection: Connection, resource: Resource, asked_by: str, *, by_hand: bool = True) -> Run:
+    """Open a run in the open transaction, or give back the one that is open.
+
+    One that nobody asked for asks only for what changed, where that is enough.
+    """
     query = sa.select(Run).where(
         Run.merchant_id == whose(),
         Run.connection_id == connection.id,
@@ -52,7 +65,7 @@ def start(connection: Connection, resource: Resource, asked_by: str, *, since: d
         id=new_id(),
         connection_id=connection.id,
         resource=resource.value,
-        since=since,
+        since=windows.since(connection, resource, by_hand=by_hand),
         asked_by=asked_by,
     )
     db.session.add(run)
@@ -119,26 +132,11 @@ def due(claimed: Claim) -> Outcome:
     if pull is None:  # The integration no longer declares it.
         return None
     if resources.wanted(connection, resource) and not rests(connection):
-        start(connection, resource, "Lintas", since=_since(connection, resource))
+        try:
+            start(connection, resource, "Lintas", by_hand=False)
+        except IntegrityError:
+            db.session.rollback()  # Somebody pressed *Sync now* at this moment, and opened the run.
     return Again(pull.every.total_seconds())
-
-
-def _since(connection: Connection, resource: Resource) -> datetime | None:
-    """From when on a run has to ask; None for a run over everything, which is due once a day."""
-    pull = integrations.get(connection.integration).pulls[resource]
-    done = sa.select(Run).where(
-        Run.merchant_id == whose(),
-        Run.connection_id == connection.id,
-        Run.resource == resource.value,
-        Run.state == RunState.DONE,
-    )
-    whole: datetime | None = db.session.scalar(
-        done.where(Run.since.is_(None)).order_by(Run.id.desc()).limit(1).with_only_columns(Run.started_at)
-    )
-    last: datetime | None = db.session.scalar(done.order_by(Run.id.desc()).limit(1).with_only_columns(Run.started_at))
-    if not pull.incremental or whole is None or last is None or whole + WHOLE_EVERY < now():
-        return None
-    return last - OVERLAP
 
 
 def run(claimed: Claim) -> Outcome:
@@ -266,7 +264,8 @@ def _end(run_id: uuid.UUID, connection: Connection) -> Outcome:
     door = DOORS[resource]
     many = resources.too_many_lost(door, connection, run_id) if complete and not _said_before(found) else None
     found.missing = door.settle(connection, run_id, complete=complete and many is None)
-    if resource is Resource.PRODUCTS:
+    if resource is Resource.PRODUCTS and found.since is None:
+        # Counting reads the whole catalogue, which a run that asked for changes only has nothing to do with.
         found.groups = linking.groups(connection.id)
     _close(found, RunState.DONE, MANY_GONE if many else "")
     forget_failures(connection, resource)

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from portal.flows import linking, uploads
+from portal.flows import linking, relinking, uploads
 from portal.flows.work import Again, Claim, Outcome
 from portal.kit.clock import now
 from portal.kit.db import array, db, whose
@@ -61,6 +61,8 @@ def _import_piece(upload: Upload) -> int:
     upload.unchanged += sum(each.sku in known for each in rows) - len(news)
     upload.cursor = rows[-1].number
     linking.settle({each.sku_near for each in fresh}, final=linking.nothing_comes_in())
+    if fresh:
+        relinking.links_changed()
     return len(rows)
 
 
@@ -138,7 +140,7 @@ def _forget_rows(upload: Upload) -> None:
     )
 
 
-# Who linked by hand to a product, or changed it since, has built on it: it stays.
+# Who linked by hand to a product, changed, counted or sold it, or made a bundle of it, has built on it: it stays.
 FREE = sa.text(
     """
     update listing set product_id = null, link_how = null, linked_at = null, linked_sku = null, linked_by = '',
@@ -148,8 +150,16 @@ FREE = sa.text(
 )
 BUILT_ON = sa.text(
     """
-    select distinct product_id from listing
+    select product_id from listing
     where merchant_id = :merchant and product_id = any(cast(:ids as uuid[])) and link_how <> 'sku'
+    union select product_id from order_line
+    where merchant_id = :merchant and product_id = any(cast(:ids as uuid[]))
+    union select product_id from stock_move
+    where merchant_id = :merchant and product_id = any(cast(:ids as uuid[]))
+    union select product_id from bundle_part
+    where merchant_id = :merchant and product_id = any(cast(:ids as uuid[]))
+    union select part_id from bundle_part
+    where merchant_id = :merchant and part_id = any(cast(:ids as uuid[]))
     """
 )
 LET_GO = sa.text("update product set batch_id = null where merchant_id = :merchant and id = any(cast(:ids as uuid[]))")
@@ -170,4 +180,5 @@ def _undo_piece(upload: Upload) -> int:
     db.session.execute(LET_GO, {**merchant, "ids": array(stays)})
     upload.taken_back += len(every) - len(stays)
     linking.settle({row.sku_near for row in rows}, final=linking.nothing_comes_in())
+    relinking.links_changed()
     return len(rows)

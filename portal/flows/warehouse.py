@@ -10,14 +10,14 @@ import sqlalchemy as sa
 
 from portal import integrations
 from portal.contract.errors import BadRecord
-from portal.contract.records import RemoteDocument, RemoteStock, ShipmentStatus
-from portal.flows import notices
+from portal.contract.records import RemoteDocument, RemoteParcel, RemotePiece, RemoteStock, ShipmentStatus
+from portal.flows import following, notices, stock_sources
 from portal.flows.intake import Kept
 from portal.kit.clock import now
 from portal.kit.db import array, db, whose
 from portal.kit.ids import new_id
 from portal.kit.text import storable
-from portal.models import Connection, Direction
+from portal.models import Connection, Direction, Document
 
 FIGURES = ("available", "on_hand", "reserved", "locked", "inbound")
 MOST_PIECES = 2**31 - 1
@@ -79,7 +79,7 @@ def keep_stock(connection: Connection, records: Sequence[RemoteStock], asked: da
     newest = {each.remote_id: each for each in records}
     if not newest:
         return Kept()
-    rows = list(newest.values())
+    rows = sorted(newest.values(), key=lambda each: each.remote_id)  # Two who tell the same wait in one order.
     columns = ("remote_id", *_TOLD)
     found = db.session.execute(
         KEEP_STOCK,
@@ -94,6 +94,7 @@ def keep_stock(connection: Connection, records: Sequence[RemoteStock], asked: da
     ).all()
     fresh = [row.remote_id for row in found if row.fresh]
     changed = [row.remote_id for row in found if row.news and not row.fresh]
+    stock_sources.sources_told(connection, [row.remote_id for row in found])
     return Kept(len(fresh), len(changed), news=(*fresh, *changed))
 
 
@@ -109,10 +110,15 @@ def settle_stock(connection: Connection, run_id: uuid.UUID, *, complete: bool) -
     if not complete:
         return 0
     values = {"merchant": whose(), "connection": connection.id, "run": run_id, "moment": now()}
-    return len(db.session.execute(GONE, values).all())
+    gone = list(db.session.execute(GONE, values).scalars())
+    stock_sources.sources_told(connection, gone)
+    return len(gone)
 
 
-_SAID = ("reference", "status_word", "status_text", "warehouse", "carrier", "tracking", "pieces")
+_SAID = (
+    *("reference", "status_word", "status_text", "warehouse", "carrier", "tracking"),
+    *("pieces", "parcels", "left_at"),
+)
 _NEW = ", ".join("excluded." + name for name in _SAID)
 KEEP_DOCUMENTS = sa.text(
     f"""
@@ -122,8 +128,9 @@ KEEP_DOCUMENTS = sa.text(
         nullif(r.status, 'keep'), r.status_at, :asked, :moment, :moment
     from unnest(cast(:id as uuid[]), cast(:remote_id as text[]), cast(:reference as text[]),
         cast(:status_word as text[]), cast(:status_text as text[]), cast(:warehouse as text[]),
-        cast(:carrier as text[]), cast(:tracking as text[]), cast(:pieces as jsonb[]), cast(:status as text[]),
-        cast(:status_at as timestamptz[])) as r(id, remote_id, {", ".join(_SAID)}, status, status_at)
+        cast(:carrier as text[]), cast(:tracking as text[]), cast(:pieces as jsonb[]), cast(:parcels as jsonb[]),
+        cast(:left_at as timestamptz[]), cast(:status as text[]), cast(:status_at as timestamptz[]))
+        as r(id, remote_id, {", ".join(_SAID)}, status, status_at)
     on conflict (merchant_id, connection_id, direction, remote_id) do update set
         {", ".join(f"{name} = excluded.{name}" for name in _SAID)},
         status = case when excluded.status_word = any(cast(:keeps as text[])) then old.status else excluded.status end,
@@ -141,13 +148,20 @@ KEEP_DOCUMENTS = sa.text(
 def check_document(record: RemoteDocument) -> None:
     """Raise BadRecord for what no table can hold."""
     texts = (record.remote_id, record.reference, record.status_word, record.status_text, record.warehouse)
-    if not all(map(storable, (*texts, record.carrier, record.tracking, *(each.sku for each in record.pieces)))):
+    inside = [each.sku for each in record.pieces] + [word for each in record.parcels for word in _texts(each)]
+    if not all(map(storable, (*texts, record.carrier, record.tracking, *inside))):
         raise BadRecord("a text that cannot be kept", record.remote_id)
 
 
+def _texts(parcel: RemoteParcel) -> tuple[str, ...]:
+    return (parcel.remote_id, parcel.tracking, parcel.carrier, *(each.sku for each in parcel.pieces))
+
+
 def keep_outbound(connection: Connection, records: Sequence[RemoteDocument], asked: datetime) -> Kept:
-    """Take orders that go out into the open transaction."""
-    return _keep_documents(connection, Direction.OUT, records, asked)
+    """Take orders that go out into the open transaction, with their parcels; `references` are those with news."""
+    kept = _keep_documents(connection, Direction.OUT, records, asked)
+    following.follow(connection, kept.references)
+    return kept
 
 
 def keep_inbound(connection: Connection, records: Sequence[RemoteDocument], asked: datetime) -> Kept:
@@ -169,12 +183,13 @@ def _keep_documents(
         return Kept()
     mean = meanings(connection) if direction is Direction.OUT else {}
     keeps = [word for word, status in mean.items() if status is ShipmentStatus.KEEP]
-    plain = ("remote_id", "reference", "status_word", "status_text", "warehouse", "carrier", "tracking", "status_at")
+    plain = ("remote_id", *(name for name in _SAID if name not in {"pieces", "parcels"}), "status_at")
     found = db.session.execute(
         KEEP_DOCUMENTS,
         {
             **{name: array(getattr(each, name) for each in newest) for name in plain},
-            "pieces": array(json.dumps([asdict(piece) for piece in each.pieces]) for each in newest),
+            "pieces": array(_json(each.pieces) for each in newest),
+            "parcels": array(_json(each.parcels) for each in newest),
             "status": array(mean.get(each.status_word) for each in newest),
             "keeps": array(keeps),
             "id": array(new_id() for _ in newest),
@@ -187,13 +202,24 @@ def _keep_documents(
     ).all()
     if direction is Direction.OUT:
         _tell(connection, newest, mean)
-        for row in found:
-            if row.status_word in keeps:
-                notices.tell("document", row.id, "status_kept", reference=row.reference, word=row.status_word)
-            else:
-                notices.clear("document", row.id)
+        kept = [row for row in found if row.status_word in keeps]
+        for row in kept:
+            notices.tell("document", row.id, "status_kept", reference=row.reference, word=row.status_word)
+        others = {row.id for row in found} - {row.id for row in kept}
+        if others:
+            notices.clear_all("document", sa.select(Document.id).where(Document.id.in_(others)))
     fresh = [row.remote_id for row in found if row.fresh]
-    return Kept(len(fresh), len(found) - len(fresh), news=tuple(row.remote_id for row in found))
+    return Kept(
+        len(fresh),
+        len(found) - len(fresh),
+        news=tuple(row.remote_id for row in found),
+        references=tuple(dict.fromkeys(row.reference for row in found if row.reference)),
+    )
+
+
+def _json(parts: Sequence[RemotePiece] | Sequence[RemoteParcel]) -> str:
+    """Pieces or parcels as they are kept: moments as ISO 8601."""
+    return json.dumps([asdict(each) for each in parts], default=datetime.isoformat)
 
 
 def _newest(records: Sequence[RemoteDocument]) -> list[RemoteDocument]:
@@ -203,7 +229,7 @@ def _newest(records: Sequence[RemoteDocument]) -> list[RemoteDocument]:
         other = found.get(each.remote_id)
         if other is None or not each.status_at or not other.status_at or each.status_at >= other.status_at:
             found[each.remote_id] = each
-    return list(found.values())
+    return sorted(found.values(), key=lambda each: each.remote_id)  # Two who tell the same wait in one order.
 
 
 def _tell(connection: Connection, records: Sequence[RemoteDocument], mean: dict[str, ShipmentStatus]) -> None:
@@ -221,12 +247,19 @@ JUDGE_AGAIN = sa.text(
     from unnest(cast(:words as text[]), cast(:meanings as text[])) as m(word, status)
     where merchant_id = :merchant and connection_id = :connection and direction = 'out'
         and status_word = m.word and document.status is distinct from m.status
+    returning reference
     """
 )
 
 
-def judge_again(connection: Connection) -> None:
-    """Give the orders at the warehouse what their words mean now, in the open transaction."""
+def judge_again(connection: Connection) -> tuple[str, ...]:
+    """Give the orders at the warehouse, and the shipments they are of, what their words mean now.
+
+    Answers the references of those that changed.
+    """
     mean = {word: status for word, status in meanings(connection).items() if status is not ShipmentStatus.KEEP}
     values = {"words": array(mean), "meanings": array(each.value for each in mean.values()), "moment": now()}
-    db.session.execute(JUDGE_AGAIN, {**values, "merchant": whose(), "connection": connection.id})
+    found = db.session.execute(JUDGE_AGAIN, {**values, "merchant": whose(), "connection": connection.id})
+    references = tuple(dict.fromkeys(row.reference for row in found if row.reference))
+    following.follow(connection, references)
+    return references

@@ -4,9 +4,10 @@ import base64
 import binascii
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -77,9 +78,24 @@ def count_of(session: Session, query: sa.Select[Any], cap: int = CAP, *, along: 
 
     `along` are the columns of the index to count along, where the database could also read the table itself.
     """
-    inner = query.with_only_columns(sa.literal(1)).order_by(None).order_by(*along).limit(cap + 1).subquery()
-    number = session.scalar(sa.select(sa.func.count()).select_from(inner)) or 0
-    return Count(min(number, cap), more=number > cap)
+    return counts_of(session, {"": query}, cap, along={"": along})[""]
+
+
+def counts_of(
+    session: Session,
+    queries: Mapping[str, sa.Select[Any]],
+    cap: int = CAP,
+    *,
+    along: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+) -> dict[str, Count]:
+    """The same for several queries in one statement, by their names."""
+    inner = [
+        query.with_only_columns(sa.literal(1)).order_by(None).order_by(*along.get(name, ())).limit(cap + 1).subquery()
+        for name, query in queries.items()
+    ]
+    numbers = [sa.select(sa.func.count()).select_from(each).scalar_subquery() for each in inner]
+    row = session.execute(sa.select(*[each.label(f"number_{place}") for place, each in enumerate(numbers)])).one()
+    return {name: Count(min(number, cap), more=number > cap) for name, number in zip(queries, row, strict=True)}
 
 
 def cursor_after(values: Sequence[Any]) -> str:

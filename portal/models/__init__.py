@@ -7,6 +7,7 @@ from portal.models.deliveries import Delivery, DeliveryRefusal, DeliveryState
 from portal.models.notices import Notice
 from portal.models.orders import LEFT, RESERVING, TO_SHIP, Order, OrderEvent, OrderLine
 from portal.models.people import LoginSession, Membership, Merchant, Role, User
+from portal.models.prices import Price, PricePush
 from portal.models.routing import OrderStage, RoutingDecision, Rule, RuleAction
 from portal.models.shipping import (
     UNSENT,
@@ -69,6 +70,8 @@ __all__ = [
     "OrderLine",
     "OrderStage",
     "Parcel",
+    "Price",
+    "PricePush",
     "Product",
     "Push",
     "Rehearsal",

@@ -50,8 +50,8 @@ class Connection(Tenant, Base):
     when, and what the remote said.  `audits` and `statuses` correct what the remote's words mean.  `stock_key` names
     the stock at the remote where two connections could mean the same.  `pushes` is whether the remote sends us pushes,
     None while nobody knows; `hook_hash` is the SHA-256 of the unguessable part of the address that it sends them to.
-    `export_stage` is how far its export is let out where the option asks for one.  `carriers` says by which id of the
-    channel's list the carriers go that warehouses name.
+    `export_stage` is how far its export is let out where the option asks for one.  `carriers` holds the channel's own
+    list of carriers, and by which of them those go that warehouses name (portal/flows/carriers.py).
     """
 
     __tablename__ = "connection"

@@ -42,7 +42,8 @@ class Order(Tenant, Base):
     address, are found; `notes_key` is that of the notes, None where there are none.  `by_channel` means that the
     channel ships it itself.  `flagged` is whether a line names a listing that is not linked.  `digest` is a hash of
     what the channel told, so that an order that did not change is not written again.  `stage` is where the order stands
-    in this house, and `stage_why` the cause or the words for that.
+    in this house, and `stage_why` the cause or the words for that.  `completed` is the consignee as the merchant
+    completed it where the channel hides or lacks something, sealed as well.
     """
 
     __tablename__ = "orders"
@@ -77,6 +78,7 @@ class Order(Tenant, Base):
     recipient_key: Mapped[bytes | None]
     notes_key: Mapped[bytes | None]
     sealed: Mapped[bytes]
+    completed: Mapped[bytes | None]
     carrier: Mapped[str] = mapped_column(default="")
     tracking: Mapped[str] = mapped_column(default="")
     tags: Mapped[list[str]] = mapped_column(ARRAY(sa.Text()), default=list)

@@ -102,6 +102,12 @@ class Shipment(Tenant, Base):
         sa.CheckConstraint("(state = 'planned') <= (sent_at is null)", name="what_is_planned_was_not_sent"),
         sa.Index("ix_shipment_open", "merchant_id", "connection_id", "state", "id"),
         sa.Index(
+            "ix_shipment_short",
+            "merchant_id",
+            "id",
+            postgresql_where=sa.text("state = 'planned' and cause = 'short'"),
+        ),
+        sa.Index(
             "ix_shipment_merge",
             "merchant_id",
             "merge_key",

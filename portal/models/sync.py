@@ -30,7 +30,7 @@ class Run(Tenant, Base):
     """`seen` items came, `kept` were taken in (`fresh` for the first time, `changed` with news), `refused` were not.
 
     `since` is None for a run over everything.  `held` counts kept listings whose quality check is not passed.
-    `groups` are the counts of the link states of the connection when the run ended.
+    `groups` are the counts of the link states of the connection when a run over everything ended.
     """
 
     __tablename__ = "run"

@@ -18,6 +18,7 @@ from portal.contract.goods import Label
 from portal.contract.world.catalogue import Listing
 from portal.contract.world.faults import parsed
 from portal.contract.world.records import Fault, Level, Seller
+from portal.contract.world.sales import Sale, listed
 from portal.contract.world.world import World, truth_between
 from portal.sandbox.page import deeds_of, drawn
 
@@ -59,6 +60,7 @@ class Control:
             "journal": self._journal,
             "truth": self._truth,
             "listings": self._listings,
+            "orders": self._orders,
         }
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -107,7 +109,8 @@ class Control:
             if world.key not in known:
                 raise Wrong(f"{name} is a deed of {', '.join(known)}")
             done = known[world.key].run(seller, said)
-            arguments = {key: value for key, value in said.items() if key not in {"integration", "account"}}
+            # A buyer's own words stay out of the journal.
+            arguments = {key: value for key, value in said.items() if key not in {"integration", "account", "note"}}
             world.note("control", "", seller.name, f"control.{name}", arguments=arguments)
             return done
 
@@ -315,7 +318,9 @@ class Control:
         first, second = (self._named(said, name) for name in ("first", "second"))
         if first is None:
             raise Wrong("first is missing, as in first=jd_com/samudra")
-        return _json(asdict(truth_between(first, second)))
+        sides = [each for each in (first, second) if each is not None]
+        orders = {f"{world.key}/{name}": world.memory.sales_by_state(name) for world, name in sides}
+        return _json(asdict(truth_between(first, second)) | {"orders": orders})
 
     def _named(self, said: Said, name: str) -> tuple[World, str] | None:
         if not said.get(name):
@@ -337,6 +342,12 @@ class Control:
             if len(found) >= most:
                 break
         return _json(found)
+
+    def _orders(self, said: Said) -> Response:
+        """The orders in the order of their numbers, without their buyers, `count` after number `after`."""
+        world, seller = self._seller(said)
+        found = world.memory.sales_after(seller.name, int(said.get("after", 0)), min(int(said.get("count", 100)), 1000))
+        return _json([listed(Sale.from_dict(each)) for each in found])
 
 
 # --- forms of answers -------------------------------------------------------------------------------------------------

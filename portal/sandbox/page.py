@@ -173,7 +173,7 @@ def _own_forms(worlds: Mapping[str, World], remotes: Mapping[str, Any]) -> str:
             for deed in deeds_of(remote)
         )
         if forms:
-            sections.append(f'<section><h2>Only {escape(key)}</h2><div class="forms">{forms}</div></section>')
+            sections.append(f'<section><h2>At {escape(key)}</h2><div class="forms">{forms}</div></section>')
     return "".join(sections)
 
 

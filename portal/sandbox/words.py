@@ -9,10 +9,17 @@ VIEWS = (
     ),
     ("/control/faults", "the faults that wait"),
     ("/control/journal?since=0&limit=1000", "requests and effects in order, one JSON object a line"),
-    ("/control/truth?first=jd_com/samudra&second=jd_id/samudra", "what a portal must count after importing them"),
+    (
+        "/control/truth?first=jd_com/samudra&second=jd_id/samudra",
+        "what a portal must count after importing them, and the orders by state",
+    ),
     (
         "/control/listings?integration=jd_id&account=samudra&label=waiting",
         "the catalogue as it is; start, count, label",
+    ),
+    (
+        "/control/orders?integration=jd_com&account=samudra",
+        "the orders as they are, without their buyers; after, count",
     ),
 )
 

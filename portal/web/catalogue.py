@@ -6,10 +6,20 @@ from flask import Blueprint, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from portal.flows import linking
+from portal import integrations
+from portal.flows import bundles, linking
 from portal.kit.errors import Refusal
 from portal.models import LinkState, Listing, Product, WarehouseStock
-from portal.web import asked, catalogue_pages, codes, link_words, links_pages, plugin_stock
+from portal.web import (
+    asked,
+    catalogue_pages,
+    codes,
+    explained_pages,
+    link_words,
+    links_pages,
+    plugin_stock,
+    stock_pages,
+)
 from portal.web.catalogue_pages import Wanted
 from portal.web.channel_names import channels
 from portal.web.doors import Needs, by, find, needs
@@ -61,7 +71,15 @@ def product(public_id: str) -> Response:
             for each in listed
         ]
         return as_json({**catalogue_pages.product_as_json(found), "created_at": found.created_at, "listings": rows})
-    return show("catalogue/product.html", product=found, listings=listed, known=known, figures=figures)
+    return show(
+        "catalogue/product.html",
+        product=found,
+        listings=listed,
+        known=known,
+        figures=figures,
+        stock=stock_pages.numbers(found),
+        makes=bundles.makes([found.id]).get(found.id),
+    )
 
 
 def _figures(found: WarehouseStock | None) -> dict[str, Any]:
@@ -112,6 +130,8 @@ def listing(public_id: str) -> Response:
         figure=figure,
         channel=channel,
         row=links_pages.row_of(found),
+        one_kind=integrations.get(channel.integration).kind,
+        sent=explained_pages.push_of(found.id),
         says=link_words.says(found.link_state),
     )
 

@@ -8,7 +8,17 @@ from collections.abc import Callable
 from flask_babel import gettext as _
 
 from portal.contract.errors import Cause
-from portal.web import plugin_words, push_words, run_words
+from portal.web import (
+    export_words,
+    order_causes,
+    parcel_words,
+    plugin_words,
+    push_words,
+    routing_words,
+    run_words,
+    shipment_words,
+    stock_words,
+)
 from portal.web.cause_about import About, Turn, Words
 
 
@@ -309,5 +319,11 @@ WORDS: dict[str, Callable[[About], Words]] = {
     "first_check_late": first_check_late,
     **run_words.WORDS,
     **plugin_words.WORDS,
+    **parcel_words.WORDS,
+    **shipment_words.WORDS,
     **push_words.WORDS,
+    **export_words.WORDS,
+    **order_causes.WORDS,
+    **routing_words.WORDS,
+    **stock_words.WORDS,
 }

@@ -249,6 +249,26 @@ def _refused_deliveries(connection: Connection, one: Integration) -> Action:
     return Action(_("See what was refused"), url_for("deliveries.index", connection=connection.id, view="refused"))
 
 
+def _export(connection: Connection, one: Integration) -> Action | None:
+    if one.stock_out is None:
+        return None
+    return Action(_("See every number"), url_for("rehearsals.index", public_id=connection.id))
+
+
+def _unlinked(connection: Connection, one: Integration) -> Action:
+    return Action(_("Link them"), url_for("orders.index", view="attention", connection=connection.id))
+
+
+def _carriers(connection: Connection, one: Integration) -> Action | None:
+    if one.confirming is None or one.confirming.carriers is None:
+        return None
+    return Action(_("Choose the carrier"), url_for("carriers.index", public_id=connection.id))
+
+
+def _blocked_orders(connection: Connection, one: Integration) -> Action:
+    return Action(_("See the orders"), url_for("orders.index", view="attention"))
+
+
 ACTIONS: dict[str, Maker] = {
     "replace": _replace,
     "edit": _edit,
@@ -263,4 +283,8 @@ ACTIONS: dict[str, Maker] = {
     "open": _open,
     "deliveries": _deliveries,
     "refused_deliveries": _refused_deliveries,
+    "export": _export,
+    "links": _unlinked,
+    "carriers": _carriers,
+    "blocked_orders": _blocked_orders,
 }

@@ -13,13 +13,16 @@ from portal.contract.definition import Integration, Kind
 from portal.kit.db import db, whose
 from portal.kit.paging import Count, Slice, count_of, slice_of
 from portal.models import Connection, ConnectionState, Store
-from portal.web import standing
+from portal.web import rehearsals_pages, standing
 from portal.web.standing import Badge
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One connection in a list.  `ready` says that there is something to turn on, `standing` how it stands."""
+    """One connection in a list.  `ready` says that there is something to turn on, `standing` how it stands.
+
+    `mark` is the warning of a channel that is sent nothing yet.
+    """
 
     id: uuid.UUID
     name: str
@@ -36,6 +39,7 @@ class Row:
     is_default: bool
     standing: str
     connection: Connection
+    mark: Badge | None = None
 
 
 def page(kind: Kind, words: str, status: str, cursor: str | None) -> tuple[Slice[Row], Count]:
@@ -99,6 +103,7 @@ def _row(found: Any) -> Row:
         is_default=connection.is_default,
         standing=found.standing,
         connection=connection,
+        mark=rehearsals_pages.mark(connection),
     )
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # The picture's own units; the page scales it to the width that there is.
-WIDTH, HEIGHT = 640, 160
+HEIGHT = 160
+NARROW, WIDE = 480, 1000
 LEFT, BOTTOM, TOP = 44, 22, 8
 # Colours stand in app.css as kind-0 to kind-5; what has more kinds shows the rest as one.
 KINDS = 6
@@ -43,14 +44,20 @@ class Chart:
     lines: tuple[float, ...]
     across: tuple[Mark, ...]
     upward: tuple[Mark, ...]
+    width: int
     kinds: tuple[tuple[str, str], ...]
     rows: tuple[tuple[str, tuple[int, ...]], ...]
     total: int
 
     @property
+    def wide(self) -> bool:
+        """Whether a narrow page shows only a part of it at once."""
+        return self.width > NARROW
+
+    @property
     def box(self) -> str:
         """The picture's view box."""
-        return f"0 0 {WIDTH} {HEIGHT}"
+        return f"0 0 {self.width} {HEIGHT}"
 
 
 def columns(
@@ -60,6 +67,7 @@ def columns(
     *,
     colours: Sequence[str] = (),
     every: int = 1,
+    width: int = NARROW,
 ) -> Chart:
     """One column for each name; `numbers` by the place of the name and of the kind, what is missing counts as none.
 
@@ -72,7 +80,7 @@ def columns(
     ]
     step = nice_step(max((sum(each) for _, each in rows), default=0))
     highest = step * 4
-    slot = (WIDTH - LEFT) / max(len(names), 1)
+    slot = (width - LEFT) / max(len(names), 1)
     scale = (HEIGHT - BOTTOM - TOP) / highest
     bars: list[Bar] = []
     for place, (name, each) in enumerate(rows):
@@ -96,6 +104,7 @@ def columns(
             if (len(names) - 1 - place) % every == 0
         ),
         upward=tuple(Mark(LEFT - 6, round(each + 4, 2), str(step * number)) for number, each in enumerate(heights)),
+        width=width,
         kinds=tuple(zip(classes, kinds, strict=True)),
         rows=tuple(rows),
         total=sum(numbers.values()),

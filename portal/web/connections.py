@@ -24,6 +24,7 @@ from portal.web import (
     plugin_form,
     plugin_pages,
     reading_words,
+    rehearsals_pages,
     settings_form,
     wizard_steps,
 )
@@ -145,6 +146,7 @@ def _switch_elsewhere(connection: Connection, error: str) -> Response:
         target=request.htmx.target,
         connection=connection,
         badge=connections_pages.badge(connection),
+        export_mark=rehearsals_pages.mark(connection),
         error=error,
     )
     return hx(answer, status=422 if error else 200)

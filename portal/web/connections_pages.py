@@ -14,8 +14,8 @@ from portal.contract.records import Verdict
 from portal.flows import grants, linking, secrets
 from portal.kit.clock import now
 from portal.kit.db import db, whose
-from portal.models import Connection, Document, Listing, Notice, Run, Store
-from portal.web import causes, languages, standing, wizard_steps, words
+from portal.models import Connection, Document, ExportStage, Listing, Notice, Run, Store
+from portal.web import causes, languages, rehearsals_pages, standing, wizard_steps, words
 from portal.web.causes import Explained
 from portal.web.show import toast
 from portal.web.standing import Badge
@@ -50,7 +50,8 @@ def frame(connection: Connection, step: str = "") -> dict[str, Any]:
         "back": _back(connection, keys, step, setup),
         "signs_in": wizard_steps.signs_in(one, connection),
         "closed": one.closed.said(languages.chosen()) if one.closed else "",
-        "export_note": export_comes_later(one.name),
+        "export_note": export_note(one, connection),
+        "export_mark": rehearsals_pages.mark(connection),
         "orders_note": "" if brings_orders(one) else orders_come_later(),
         "shop_labels": shop_labels(one),
         "kind_of": _("sales channel") if one.kind is Kind.MARKETPLACE else _("plugin"),
@@ -90,13 +91,17 @@ def said_on_finish(connection: Connection) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """One line of what runs; with a `reason` the switch is not available, and says why."""
+    """One line of what runs; with a `reason` the switch is not available, and says why.
+
+    What wants a look before it is turned on has the `url` of that page instead.
+    """
 
     key: str
     label: str
     help: str
     on: bool
     reason: str = ""
+    url: str = ""
 
 
 def switches(connection: Connection) -> list[Switch]:
@@ -127,9 +132,10 @@ def switches(connection: Connection) -> list[Switch]:
         Switch(
             key="export",
             label=label("export", _("Sync export")),
-            help=export_comes_later(one.name),
+            help=export_note(one, connection),
             on=options.export,
-            reason=_("Not offered yet"),
+            reason="" if one.stock_out else _("Not offered"),
+            url=url_for("rehearsals.index", public_id=connection.id) if one.stock_out else "",
         ),
     ]
 
@@ -140,16 +146,20 @@ def brings_orders(one: Integration) -> bool:
 
 
 def orders_come_later() -> str:
-    """That the order switches are kept and do nothing yet."""
-    return _("No orders come in yet: they come with the order features of a later version. Your choice is kept for it.")
+    """That a remote gives out no orders, so that the switch does nothing."""
+    return _("No orders come in from here: this connection has none to give. Your choice is kept.")
 
 
-def export_comes_later(remote: str) -> str:
-    """That nothing is sent, and when that will change."""
+def export_note(one: Integration, connection: Connection) -> str:
+    """What is sent to the remote now, and what has to happen before more is."""
+    if one.stock_out is None:
+        return _("%(remote)s takes no numbers of stock from here.", remote=one.name)
+    if connection.known_options.export and connection.export_stage is not ExportStage.HELD:
+        return rehearsals_pages.stage(connection)[2]
     return _(
-        "Nothing is sent to %(remote)s: sending stock comes with the stock features of a later version. "
+        "Nothing is sent to %(remote)s until you have looked at every number that would change and let it out. "
         "Until then the numbers there stay as you set them there.",
-        remote=remote,
+        remote=one.name,
     )
 
 

@@ -8,11 +8,14 @@ from flask_babel import gettext as _
 
 from portal.flows.house import house
 from portal.kit.db import db, whose_or_none
-from portal.models import Notice
+from portal.kit.paging import count_of
+from portal.models import TO_SHIP, Notice, Order
 from portal.web import languages
 from portal.web.doors import Needs, may
 
 bp = Blueprint("frame", __name__)
+
+MOST_SHOWN = 1_000
 
 
 @bp.app_context_processor
@@ -35,7 +38,8 @@ def _counts() -> dict[str, int]:
         .select_from(Notice)
         .where(Notice.merchant_id == whose_or_none(), Notice.cleared_at.is_(None), Notice.grave)
     )
-    return {"sync": db.session.scalar(grave) or 0}
+    to_ship = sa.select(Order).where(Order.merchant_id == whose_or_none(), Order.status.in_(TO_SHIP))
+    return {"sync": db.session.scalar(grave) or 0, "orders": count_of(db.session(), to_ship, MOST_SHOWN).number}
 
 
 def _strips() -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
-from flask import Flask, Response, current_app, request, url_for
+from flask import Flask, Response, current_app, g, request, url_for
 
 ONE_YEAR = 365 * 24 * 3600
 
@@ -71,9 +71,15 @@ def _say_how_long(answer: Response) -> None:
 
 
 def static_url(filename: str) -> str:
-    """The address of a static file with a hash of its content, so that a new release is seen at once."""
-    path = Path(current_app.static_folder or "", filename)
-    return url_for("static", filename=filename, v=_hash(path, path.stat().st_mtime_ns))
+    """The address of a static file with a hash of its content, so that a new release is seen at once.
+
+    A page names the file of its icons a hundred times, so the address is made once for each answer.
+    """
+    known: dict[str, str] = g.setdefault("static_urls", {})
+    if filename not in known:
+        path = Path(current_app.static_folder or "", filename)
+        known[filename] = url_for("static", filename=filename, v=_hash(path, path.stat().st_mtime_ns))
+    return known[filename]
 
 
 @lru_cache(maxsize=64)

@@ -32,12 +32,13 @@ def index() -> Response:
     """What needs attention today.  Open to everyone who is signed in: whoever belongs to no merchant is told so."""
     if signed_in().merchant is None:
         return show("home/nobody.html", here="home.index")
-    to_link = home_pages.to_link()
+    to_link, open_notices = home_pages.to_link(), notices.open_notices()
     setup = home_pages.setup(to_link)
     return show(
         "home/index.html",
         here="home.index",
-        problems=problems.explained(notices.open_notices()),
+        problems=problems.explained(open_notices),
+        told=len(open_notices),
         open_problems=home_pages.problems(),
         setup=setup,
         steps=setup_guide.steps(setup),

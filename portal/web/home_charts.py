@@ -48,7 +48,7 @@ def orders_by_day() -> tuple[Chart, str]:
             kind = shown.index(row.connection_id) if row.connection_id in shown else len(shown)
             key = (places[row.day], kind)
             numbers[key] = numbers.get(key, 0) + row.number
-    chart = charts.columns([_short(each) for each in days], kinds, numbers, every=2)
+    chart = charts.columns([_short(each) for each in days], kinds, numbers, width=charts.WIDE)
     today = sum(number for (place, _kind), number in numbers.items() if place == len(days) - 1)
     if not chart.total:
         return chart, _("No order came in during the last 14 days.")

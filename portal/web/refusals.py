@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from portal.kit.errors import Refusal
+from portal.web import shipment_words
 
 # Read when a refusal is said, so that each sentence is in the language of the page.
 SENTENCES: dict[str, Callable[..., str]] = {
@@ -49,7 +50,74 @@ SENTENCES: dict[str, Callable[..., str]] = {
     "plugin_is_default": lambda store: _(
         "Orders of %(store)s go to this plugin, its default. Make another one the default first.", store=store
     ),
+    "stock_follows_plugin": lambda plugin: _(
+        "The number on hand follows the warehouse of %(plugin)s, so it cannot be changed here. Correct it in the "
+        "warehouse, or turn off Auto sync stock of that plugin.",
+        plugin=plugin,
+    ),
+    "bundle_has_no_stock": lambda: _(
+        "This product is a bundle: what there is of it follows from its parts. Change the stock of the parts."
+    ),
+    "stock_reason_missing": lambda: _("Say why the number changes, so that it can be understood later."),
+    "stock_reason_long": lambda most: _("The reason is longer than %(most)d characters. Shorten it.", most=most),
+    "stock_number": lambda most: _("Enter a whole number from 0 to %(most)s.", most=most),
+    "stock_not_so_many": lambda there: ngettext(
+        "Only %(number)d piece is on hand. Enter a smaller number.",
+        "Only %(number)d pieces are on hand. Enter a smaller number.",
+        there,
+        number=there,
+    ),
+    "part_quantity": lambda most: _("Enter a whole number from 1 to %(most)s.", most=most),
+    "part_unknown": lambda: _("No product has this SKU. Enter it exactly as the product has it."),
+    "bundle_of_itself": lambda: _("A bundle cannot hold itself. Enter the SKU of another product."),
+    "bundle_in_a_bundle": lambda sku: _(
+        "%(sku)s is a bundle itself, and no bundle holds another. Add its parts instead.", sku=sku
+    ),
+    "part_is_no_bundle": lambda sku: _(
+        "%(sku)s is a part of another bundle, so it cannot have parts of its own.", sku=sku
+    ),
+    "too_many_parts": lambda most: _("A bundle has up to %(most)d parts.", most=most),
+    "bundle_is_on_hand": lambda number: ngettext(
+        "%(number)d piece of this product is on hand, and a bundle has none of its own. Count it to 0 first.",
+        "%(number)d pieces of this product are on hand, and a bundle has none of its own. Count it to 0 first.",
+        number,
+        number=number,
+    ),
+    "orders_come_in": lambda: _("Orders are coming in just now. Wait a moment and save again."),
+    "stock_columns": lambda: _(
+        "The file needs a column with the SKU and one with the number on hand. Name them SKU and Quantity."
+    ),
+    "stock_file_rows": lambda number: ngettext(
+        "%(number)d row cannot be used, so nothing was changed. Correct it in the file, or leave it out.",
+        "%(number)d rows cannot be used, so nothing was changed. Correct them in the file, or leave them out.",
+        number,
+        number=number,
+    ),
+    "unreadable_table": lambda said: said,
+    "named_by_rules": lambda rules: ngettext(
+        "The rule %(names)s names it. Change or remove the rule first.",
+        "The rules %(names)s name it. Change or remove them first.",
+        len(rules),
+        names=", ".join(f"“{each}”" for each in rules),
+    ),
+    "reason_length": lambda longest: _("Enter a reason of 1 to %(longest)d characters.", longest=longest),
+    "conditions_number": lambda most: _("Give the rule at least one condition and at most %(most)d.", most=most),
+    "rule_needs_plugin": lambda: _("Choose a plugin of this store."),
+    "rule_needs_text": lambda longest: _("Enter the reason or the tag, up to %(longest)d characters.", longest=longest),
+    "too_many_rules": lambda most: _("A store has at most %(most)d rules. Remove one first.", most=most),
+    "condition_unknown": lambda: _("Choose one from the list."),
+    "condition_unknown_channel": lambda: _("Choose a sales channel of this store."),
+    "operator_does_not_fit": lambda: _("Choose how to compare."),
+    "condition_empty": lambda: _("Enter a value."),
+    "condition_one_value": lambda: _("Give one value only, or choose “is one of”."),
+    "condition_too_many": lambda most: _("Give at most %(most)d values.", most=most),
+    "condition_too_long": lambda most: _("A value has at most %(most)d characters.", most=most),
+    "condition_number": lambda: _("Enter a whole number."),
+    "condition_amount": lambda: _("Enter an amount, such as 500 or 500 IDR."),
+    "condition_country": lambda: _("Enter the two letters of a country, such as ID or CN."),
+    "condition_currency": lambda: _("Enter the three letters of a currency, such as IDR or CNY."),
     "unknown_meaning": lambda: _("There is no such meaning. Choose one from the list."),
+    "no_orders_come_in": lambda: _("No sales channel is on that brings orders. Turn one on first."),
     "nothing_to_sync": lambda: _("Nothing is set to come in. Turn on what is to be read first."),
     "link_is_over": lambda: _("This link was used, taken back, or is over. Ask whoever sent it for a new one."),
     "nothing_in_paste": lambda remote: _(
@@ -99,6 +167,46 @@ SENTENCES: dict[str, Callable[..., str]] = {
     "push_key_is_not_yours": lambda remote: _(
         "%(remote)s signs with a key that your operator keeps. Ask your operator to change it.", remote=remote
     ),
+    "takes_no_stock": lambda remote: _("%(remote)s takes no numbers of stock.", remote=remote),
+    "nothing_is_sent": lambda name: _("Nothing is sent to %(name)s now. Look at what blocks it first.", name=name),
+    "rehearsal_not_ready": lambda: _("There is nothing to send. Look at what would change first."),
+    "rehearsal_too_old": lambda: _("This comparison is more than a day old. Compare again, then send."),
+    "brake_count_range": lambda most: _("Enter a whole number from 1 to %(most)d.", most=most),
+    "brake_share_range": lambda: _("Enter a whole number from 1 to 100."),
+    "zeroing_not_confirmed": lambda zeroed: ngettext(
+        "%(number)d listing that can be bought now would show 0. Enter %(number)d to confirm that.",
+        "%(number)d listings that can be bought now would show 0. Enter %(number)d to confirm that.",
+        zeroed,
+        number=zeroed,
+    ),
+    "channel_has_orders": lambda name: _(
+        "%(name)s has brought orders, and they stay in your books, so it cannot be disconnected. It may stay off.",
+        name=name,
+    ),
+    "plugin_has_shipments": lambda name: _(
+        "%(name)s has shipped orders, and they stay in your books, so it cannot be disconnected. It may stay off.",
+        name=name,
+    ),
+    "order_of_nothing": lambda: _("Enter the SKU of at least one product."),
+    "order_pieces": lambda most: _("Enter a whole number of pieces, up to %(most)d.", most=most),
+    "unreadable_text": lambda: _("One of these texts holds signs that cannot be kept. Type it again."),
+    "reason_missing": lambda most: _("Say in up to %(most)d characters why.", most=most),
+    "text_too_long": lambda most: _("Use up to %(most)d characters.", most=most),
+    "order_is_ours": lambda: _("This order was entered here, so there is no channel to ask."),
+    "order_of_a_channel": lambda: _("The channel says how far this order is. Change it there."),
+    "order_is_over": lambda: _("This order has been shipped or cancelled already."),
+    "order_has_not_left": lambda: _("Nothing of this order has left, so nothing can come back."),
+    "line_has_no_product": lambda: _("This line is linked to no product. Link its listing first."),
+    "pieces_back": lambda most: ngettext(
+        "Up to %(number)d piece of this line can come back.",
+        "Up to %(number)d pieces of this line can come back.",
+        most,
+        number=most,
+    ),
+    "buyer_is_sealed": lambda: _(
+        "The key that sealed this address is not in use any more. Ask your operator for the older key."
+    ),
+    **shipment_words.REFUSALS,
     "state_too_old": lambda connection: _("The sign-in took longer than 10 minutes. Start it again."),
 }
 

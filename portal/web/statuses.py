@@ -1,4 +1,4 @@
-"""What the status words of a warehouse mean: those that are declared, corrected or seen, the unknown ones first."""
+"""What the status words of a remote mean: those that are declared, corrected or seen, the unknown ones first."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +9,12 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from portal import integrations
-from portal.contract.records import ShipmentStatus
-from portal.flows import plugins, warehouse
+from portal.contract.records import OrderStatus, ShipmentStatus
+from portal.flows import statuses
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
-from portal.models import Connection, Direction, Document
-from portal.web import asked, languages
+from portal.models import Connection, Direction, Document, Order
+from portal.web import asked, languages, order_words
 from portal.web.connections_pages import frame
 from portal.web.doors import Needs, by, find, needs
 from portal.web.plain import as_json, wants_json
@@ -57,7 +57,7 @@ def save(public_id: str) -> Response:
     pairs = zip(asked.many("word", MOST_WORDS), request.form.getlist("meaning"), strict=False)
     meant = {word: meaning for word, meaning in pairs if meaning and len(word) <= LONGEST_WORD}
     try:
-        plugins.save_statuses(connection, meant, by())
+        statuses.save(connection, meant, by())
     except Refusal as why:
         return _page(connection, sentence(why))
     say = _("The meanings were saved. Orders with these words follow them.")
@@ -77,7 +77,7 @@ def _page(connection: Connection, problem: str = "") -> Response:
         status=422 if problem else None,
         problem=problem,
         rows=lines(connection),
-        meanings=meanings(),
+        meanings=meanings(connection),
         **frame(connection, "statuses"),
     )
 
@@ -86,12 +86,12 @@ def lines(connection: Connection) -> list[Line]:
     """The words, those without a meaning first, then in their order."""
     one, locale = integrations.get(connection.integration), languages.chosen()
     seen = {row.status_word: (str(row.text), int(row.number)) for row in db.session.execute(_seen(connection))}
-    known = warehouse.meanings(connection)
+    known = statuses.meanings(connection)
     found = [
         Line(
             word=word,
             text=one.status_texts[word].said(locale) if word in one.status_texts else seen.get(word, ("", 0))[0],
-            meaning=known[word].value if word in known else "",
+            meaning=known.get(word, ""),
             declared=one.statuses[word].value if word in one.statuses else "",
             orders=seen.get(word, ("", 0))[1],
         )
@@ -101,22 +101,24 @@ def lines(connection: Connection) -> list[Line]:
 
 
 def _seen(connection: Connection) -> Any:
-    """The words of the orders that are there: the warehouse's own text for each, and how many orders carry it."""
-    return (
-        sa.select(
-            Document.status_word, sa.func.max(Document.status_text).label("text"), sa.func.count().label("number")
-        )
-        .where(
-            Document.merchant_id == whose(),
-            Document.connection_id == connection.id,
-            Document.direction == Direction.OUT,
-        )
-        .group_by(Document.status_word)
+    """The words of the orders that are there: the remote's own text for each, and how many orders carry it."""
+    if statuses.kind_of(connection) is OrderStatus:
+        return _counted(Order).where(Order.merchant_id == whose(), Order.connection_id == connection.id)
+    return _counted(Document).where(
+        Document.merchant_id == whose(), Document.connection_id == connection.id, Document.direction == Direction.OUT
     )
 
 
-def meanings() -> list[tuple[str, str]]:
+def _counted(kind: type[Order] | type[Document]) -> Any:
+    text, number = sa.func.max(kind.status_text).label("text"), sa.func.count().label("number")
+    return sa.select(kind.status_word, text, number).group_by(kind.status_word)
+
+
+def meanings(connection: Connection) -> list[tuple[str, str]]:
     """What a word can mean: pairs of value and words."""
+    if statuses.kind_of(connection) is OrderStatus:
+        found = [(each.value, order_words.status(each)) for each in OrderStatus if each is not OrderStatus.KEEP]
+        return [*found, (OrderStatus.KEEP.value, _("Changes nothing"))]
     return [
         (ShipmentStatus.SENT.value, _("Sent to the warehouse")),
         (ShipmentStatus.PROCESSING.value, _("Processing")),

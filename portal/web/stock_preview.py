@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from portal.contract.options import shown
 from portal.kit.db import db, whose
-from portal.models import Connection, Listing
+from portal.models import Connection, Listing, Stock
 from portal.web.options_form import whole
 
 LOOKED_AT = 10_000
@@ -77,7 +77,7 @@ def of(connection: Connection, asked: Mapping[str, str]) -> Preview:
     listings = _listings(connection.id)
     if listings:
         picked = _spread(listings)
-        samples = [_sample(title, sku, quantity, 0, buffer, max_level) for title, sku, quantity in picked]
+        samples = [_sample(*each, buffer, max_level) for each in picked]
     else:
         samples = [_sample(*example, buffer, max_level) for example in _examples()]
     return Preview(
@@ -131,27 +131,43 @@ def _examples() -> list[tuple[str, str, int, int]]:
     ]
 
 
-def _listings(connection_id: uuid.UUID) -> list[tuple[str, str, int]]:
-    """Some listings of the connection with what the remote shows of them now, the most first."""
-    query = (
-        sa.select(Listing.title, Listing.sku, Listing.quantity)
+def _listings(connection_id: uuid.UUID) -> list[tuple[str, str, int, int]]:
+    """Some listings of the connection with what is on hand and promised of their products, the most first.
+
+    Where nothing is counted yet, with what the remote shows of them now.
+    """
+    counted = (
+        sa.select(Listing.title, Listing.sku, Stock.on_hand, Stock.reserved)
+        .join(Stock, _STOCK)
+        .where(*_there(connection_id), Stock.on_hand > 0)
+        .limit(SAMPLED)
+    )
+    told = (
+        sa.select(Listing.title, Listing.sku, Listing.quantity, sa.literal(0))
         .where(*_live(connection_id), Listing.quantity > 0)
         .limit(SAMPLED)
     )
-    found = [(row.title, row.sku, row.quantity) for row in db.session.execute(query)]
+    rows = db.session.execute(counted).all() or db.session.execute(told).all()
+    found = [(row[0], row[1], int(row[2] or 0), int(row[3])) for row in rows]
     return sorted(found, key=lambda row: (-row[2], row[1]))
 
 
-def _live(connection_id: uuid.UUID) -> list[sa.ColumnElement[bool]]:
+_STOCK = sa.and_(Stock.merchant_id == Listing.merchant_id, Stock.product_id == Listing.product_id)
+
+
+def _there(connection_id: uuid.UUID) -> list[sa.ColumnElement[bool]]:
     return [
         Listing.merchant_id == whose(),
         Listing.connection_id == connection_id,
         Listing.missing_since.is_(None),
-        Listing.quantity.is_not(None),
     ]
 
 
-def _spread(listings: Sequence[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
+def _live(connection_id: uuid.UUID) -> list[sa.ColumnElement[bool]]:
+    return [*_there(connection_id), Listing.quantity.is_not(None)]
+
+
+def _spread(listings: Sequence[tuple[str, str, int, int]]) -> list[tuple[str, str, int, int]]:
     """The largest, and of the others one large, one in the middle and the smallest."""
     last = len(listings) - 1
     places = dict.fromkeys((0, last // 4, last // 2, last))
@@ -160,7 +176,10 @@ def _spread(listings: Sequence[tuple[str, str, int]]) -> list[tuple[str, str, in
 
 def _totals(connection_id: uuid.UUID, buffer: int, max_level: int | None) -> tuple[int, int, int]:
     """How many SKUs were looked at, how many of them would be capped and how many would show 0."""
-    some = sa.select(Listing.quantity).where(*_live(connection_id)).limit(LOOKED_AT).subquery()
+    counted = sa.select((Stock.on_hand - Stock.reserved).label("quantity")).join_from(Listing, Stock, _STOCK)
+    counted = counted.where(*_there(connection_id)).limit(LOOKED_AT)
+    told = sa.select(Listing.quantity).where(*_live(connection_id)).limit(LOOKED_AT)
+    some = (counted if db.session.execute(counted.limit(1)).first() else told).subquery()
     free = some.c.quantity - buffer
     none_shown = free <= 0 if max_level != 0 else sa.true()
     capped = free > max_level if max_level is not None else sa.false()

@@ -19,6 +19,7 @@ from portal.web import (
     home_pages,
     languages,
     problems,
+    rules_pages,
     setup_guide,
     standing,
     stores_pages,
@@ -27,6 +28,7 @@ from portal.web.doors import Needs, by, find, merchant, needs
 from portal.web.forms import PortalForm
 from portal.web.plain import as_json, list_as_json, wants_json
 from portal.web.show import go, is_hx, show
+from portal.web.stock import limits_form
 
 bp = Blueprint("stores", __name__)
 
@@ -122,6 +124,24 @@ def save(public_id: str) -> Response:
     return go("stores.detail", public_id=store.id, say=_("The details were saved."))
 
 
+@bp.route("/stores/<public_id>/limits", methods=["GET", "POST"])
+@needs(Needs.MANAGE)
+def limits(public_id: str) -> Response:
+    """The buffer and cap of all channels of a store that say nothing of their own."""
+    store = find(Store, public_id)
+    form = limits_form(store)
+    form.buffer.description = _("So many pieces of each product are kept back. Empty: none are.")
+    form.max_level.description = _("No channel of the store shows more than this. 0 shows nothing at all.")
+    if form.validate_on_submit():
+        try:
+            stores.set_limits(store, form.buffer.data, form.max_level.data, by())
+        except Refusal as why:
+            form.blame(why)
+        else:
+            return go("stores.detail", public_id=store.id, say=_("The stock limits were saved."))
+    return show("stores/limits.html", "dialog", form=form, store=store)
+
+
 @bp.post("/stores/<public_id>/active")
 @needs(Needs.MANAGE)
 def active(public_id: str) -> Response:
@@ -151,6 +171,7 @@ def _page(store: Store, form: StoreForm | None = None) -> Response:
         form=form,
         plugins=rows[Kind.FULFILMENT.value],
         channels=rows[Kind.MARKETPLACE.value],
+        rules=rules_pages.rows(store.id, rules_pages.names_of(store.id)),
         default_plugin=plugins.default_plugins().get(store.id),
         deeds=stores_pages.activity(store.id, asked.cursor()),
         badge=stores_pages.badge_of(store),

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from portal.kit.db import db, whose
 from portal.kit.paging import Count, Slice, count_of, slice_of
 from portal.models import AuditNote, Connection, LinkState, Listing, Store
-from portal.web import channels_pages, standing
+from portal.web import channels_pages, orders_pages, standing
 from portal.web.standing import Badge
 
 LINKED = (LinkState.LINKED, LinkState.SKU_CHANGED)
@@ -31,6 +31,7 @@ class Row:
     tiles: list[dict[str, str]]
     linked: Count
     listings: Count
+    today: Count
 
 
 def page(words: str, status: str, cursor: str | None, *, backwards: bool = False) -> tuple[Slice[Row], Count]:
@@ -59,7 +60,7 @@ def page(words: str, status: str, cursor: str | None, *, backwards: bool = False
 
 def _rows(found: Any) -> list[Row]:
     ids = [each.Store.id for each in found]
-    counted = listing_counts(ids)
+    counted, today = listing_counts(ids), orders_pages.today({each.Store.id: each.Store.time_zone for each in found})
     tiles = channels_pages.tiles(_integrations_of(ids))
     return [
         Row(
@@ -69,6 +70,7 @@ def _rows(found: Any) -> list[Row]:
             tiles=tiles.get(each.Store.id, []),
             linked=counted.get(each.Store.id, NONE)[0],
             listings=counted.get(each.Store.id, NONE)[1],
+            today=today.get(each.Store.id, Count(0)),
         )
         for each in found
     ]
@@ -194,6 +196,19 @@ SAID = {
     "options_saved": lambda name: _("Saved the options of %(name)s", name=name),
     "audit_words_saved": lambda name: _("Saved what the quality words of %(name)s mean", name=name),
     "status_words_saved": lambda name: _("Saved what the status words of %(name)s mean", name=name),
+    "rule_added": lambda name: _("Added the rule %(name)s", name=name),
+    "rule_changed": lambda name: _("Changed the rule %(name)s", name=name),
+    "rule_moved": lambda name: _("Moved the rule %(name)s", name=name),
+    "rule_turned_on": lambda name: _("Turned the rule %(name)s on", name=name),
+    "rule_turned_off": lambda name: _("Turned the rule %(name)s off", name=name),
+    "rule_removed": lambda name: _("Removed the rule %(name)s", name=name),
+    "orders_routed_by_hand": lambda name: _("Decided by hand where orders go: %(name)s", name=name),
+    "orders_confirmed": lambda name: _("Confirmed orders: %(name)s", name=name),
+    "order_made": lambda name: _("Entered order %(name)s by hand", name=name),
+    "order_cancelled": lambda name: _("Cancelled order %(name)s", name=name),
+    "order_shipped": lambda name: _("Marked order %(name)s as shipped", name=name),
+    "buyer_revealed": lambda name: _("Looked at the buyer of order %(name)s", name=name),
+    "goods_received": lambda name: _("Took goods of order %(name)s back into the stock", name=name),
     "connect_link_made": lambda name: _("Made a connect link for %(name)s", name=name),
     "connect_link_revoked": lambda name: _("Took the connect link of %(name)s back", name=name),
     "granted_by_link": lambda name: _("Access was given for %(name)s", name=name),
@@ -208,6 +223,17 @@ SAID = {
     "turned_on": lambda name: _("Turned %(name)s on", name=name),
     "turned_off": lambda name: _("Turned %(name)s off", name=name),
     "sync_asked": lambda name: _("Started a sync of %(name)s", name=name),
+    "store_limits_saved": lambda name: _("Saved the stock limits of the store"),
+    "address_completed": lambda name: _("Completed the address of order %(name)s", name=name),
+    "carriers_saved": lambda name: _("Saved the carriers of %(name)s", name=name),
+    "export_rehearsed": lambda name: _("Compared what an export to %(name)s would change", name=name),
+    "export_first_lot": lambda name: _("Sent the first numbers to %(name)s", name=name),
+    "export_let_out": lambda name: _("Let the export to %(name)s out", name=name),
+    "export_turned_off": lambda name: _("Turned the export to %(name)s off", name=name),
+    "export_braked": lambda name: _("The brake stopped the export to %(name)s", name=name),
+    "brake_set": lambda name: _("Set the brake of %(name)s", name=name),
+    "stock_read_back": lambda name: _("Read back what %(name)s shows", name=name),
+    "stock_sent_again": lambda name: _("Sent the stock of %(name)s again", name=name),
 }
 MARKS = {
     "store_added": "plus",

@@ -72,6 +72,29 @@ def timed(deed: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
+@dataclass
+class Watch:
+    """Seconds that were spent in functions while this watched, without what they were called for by another one."""
+
+    seconds: float = 0.0
+    _inside: bool = False
+
+    def over(self, of: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function, watched."""
+
+        def watched(*args: Any, **named: Any) -> Any:
+            if self._inside:
+                return of(*args, **named)
+            self._inside, began = True, time.perf_counter()
+            try:
+                return of(*args, **named)
+            finally:
+                self._inside = False
+                self.seconds += time.perf_counter() - began
+
+        return watched
+
+
 def alternating(rounds: int, deeds: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
     """What each deed answers in each round.  Every round begins with another deed, so that none always pays first."""
     found: dict[str, list[float]] = {name: [] for name in deeds}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +38,11 @@ class Filled:
     store: uuid.UUID
 
 
-def fill(app: Flask, superuser_url: str, rows: int) -> Filled:
-    """One merchant with so many products, listings and runs, over a few stores and connections."""
+def fill(app: Flask, superuser_url: str, rows: int, statements: Sequence[str] = ()) -> Filled:
+    """One merchant with so many products, listings, runs and orders, over a few stores and connections.
+
+    `statements` are what is written instead, each with the values of the others.
+    """
     with app.app_context():
         merchant = people.create_merchant("Many rows", "CNY", "Asia/Shanghai")
         person = people.create_user(EMAIL, "Bench", PASSWORD)
@@ -54,11 +59,12 @@ def fill(app: Flask, superuser_url: str, rows: int) -> Filled:
         _copies(wire, "connection", connection, CONNECTIONS, values)
         # Building an index in one go takes a third of the time that row by row takes.
         indexes = wire.execute(
-            "select indexname, indexdef from pg_indexes where tablename in ('listing', 'product') and indexdef ~ 'gin'"
+            "select indexname, indexdef from pg_indexes"
+            " where tablename in ('listing', 'product', 'order_line') and indexdef ~ 'gin'"
         ).fetchall()
         for name, _ in indexes:
             wire.execute(sql.SQL("drop index {}").format(sql.Identifier(name)))
-        for statement in (PRODUCTS, LISTINGS, RUNS, NOTICES):
+        for statement in statements or (PRODUCTS, LISTINGS, RUNS, NOTICES, STOCKS, ORDERS, ORDER_LINES):
             wire.execute(statement, values)
         for _, definition in indexes:
             wire.execute(definition)
@@ -91,11 +97,18 @@ def ident(number: str, salt: int) -> str:
     return f"(left({hexed}, 8) || '-' || right({hexed}, 4) || '-7000-8000-{salt:012x}')::uuid"
 
 
+def words_of_one(number: int) -> str:
+    """Words that only the product of that number has together."""
+    told = hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()
+    return f"{NAMES[number % len(NAMES)].lower()} {told[:10]}"
+
+
+NAMES = ("Nordic", "Coastal", "Alpine", "Urban", "Garden")
 COLUMNS = "select column_name from information_schema.columns where table_name = %s order by ordinal_position"
 PRODUCTS = f"""
 insert into product (merchant_id, id, sku, sku_near, title, barcode, image, created_at)
 select %(merchant)s, {ident("g", 1)}, 'KMS-' || lpad(g::text, 7, '0'), 'kms-' || lpad(g::text, 7, '0'),
-    (array['Nordic', 'Coastal', 'Alpine', 'Urban', 'Garden'])[1 + g %% 5] || ' ' ||
+    (array{list(NAMES)})[1 + g %% {len(NAMES)}] || ' ' ||
     (array['cup', 'lamp', 'kettle', 'towel', 'basket', 'chair', 'clock'])[1 + g %% 7] || ' ' || md5(g::text),
     '69' || lpad(g::text, 11, '0'), '', timestamptz '2026-01-01' + g * interval '1 second'
 from generate_series(0, %(rows)s - 1) g
@@ -147,4 +160,38 @@ NOTICES = """
 insert into notice (merchant_id, id, subject, subject_id, cause, grave, arguments, since)
 select merchant_id, id, 'run', id, 'busy', true, '{"resource": "products"}', created_at
 from run where merchant_id = %(merchant)s and state = 'failed'
+"""
+STOCKS = f"""
+insert into stock (merchant_id, id, product_id, on_hand, reserved, version, changed_at)
+select %(merchant)s, {ident("g", 4)}, p.id, g %% 40, case when g %% (%(rows)s / %(rare)s) = 3 then 50 else g %% 3 end,
+    1, p.created_at
+from product p cross join lateral (select substr(p.sku, 5)::int as g) n
+where p.merchant_id = %(merchant)s
+"""
+# Most orders are done, as in any shop of some age; those of the last days are open.
+ORDERS = f"""
+insert into orders (merchant_id, id, store_id, connection_id, remote_id, number, status_word, status_text, status,
+    placed_at, paid_at, ship_by, remote_updated_at, currency, total_minor, payment_word, paid_on_delivery, by_channel,
+    gift, shipping_service, country, province, city, postcode, buyer_shown, masked, sealed, carrier, tracking, tags,
+    pieces, flagged, digest, asked_at, changed_at, created_at, stage)
+select %(merchant)s, {ident("g", 5)}, %(store)s,
+    case when g %% 2 = 0 then %(connection)s else {ident(f"1 + (g / 2) %% {SELLING - 1}", 0xC)} end,
+    (260000000000 + g)::text, (260000000000 + g)::text, s.status, '', nullif(s.status, 'odd'), m.at, m.at,
+    m.at + interval '2 days', m.at, 'CNY', 12990 + g %% 1000, '4', false, false, false, '', 'CN', 'Shanghai',
+    'Shanghai', '200000', 'A•••', true, decode(md5(g::text), 'hex'), '',
+    case when s.open then '' else 'JDX' || lpad(g::text, 11, '0') end, '{{}}', 1 + g %% 3,
+    false, decode(md5(g::text), 'hex'), m.at, m.at, m.at,
+    case when s.open then 'assigned' else 'done' end
+from generate_series(0, %(rows)s - 1) g
+cross join lateral (select timestamptz '2025-01-01' + g * interval '30 seconds' as at) m
+cross join lateral (select
+    case when g %% (%(rows)s / %(rare)s) = 1 then 'odd' when g > %(rows)s - 2000 then 'to_ship'
+        when g %% 17 = 3 then 'cancelled' else 'completed' end as status, g > %(rows)s - 2000 as open) s
+"""
+ORDER_LINES = f"""
+insert into order_line (merchant_id, id, order_id, remote_id, place, remote_listing_id, sku, title, quantity,
+    price_minor, product_id)
+select %(merchant)s, {ident("g", 6)}, {ident("g", 5)}, '1', 0, 'r' || g, p.sku, p.title, 1 + g %% 3, 1990, p.id
+from product p cross join lateral (select substr(p.sku, 5)::int as g) n
+where p.merchant_id = %(merchant)s
 """

@@ -43,18 +43,18 @@ def merchant(name: str) -> Iterator[uuid.UUID]:
         yield made
 
 
-def connection(name: str) -> Connection:
+def connection(name: str, integration: str = "jd_com") -> Connection:
     """A connection of the merchant of the moment that is on, though it was never asked for its credentials."""
     store = db.session.scalars(sa.select(Store).order_by(Store.id).limit(1)).one()
-    made = connections.install(store, "jd_com", LINTAS)
+    made = connections.install(store, integration, LINTAS)
     made.name, made.state, made.active_since = name, ConnectionState.ACTIVE, now()
     db.session.commit()
     return made
 
 
-def run_of(of: Connection) -> tuple[Run, work.Claim]:
+def run_of(of: Connection, resource: Resource = Resource.PRODUCTS) -> tuple[Run, work.Claim]:
     """A run that is under way, and the claim of its work."""
-    found = sync.start(of, Resource.PRODUCTS, LINTAS.name)
+    found = sync.start(of, resource, LINTAS.name)
     found.state, found.started_at = RunState.RUNNING, now()
     db.session.commit()
     lane = db.session.scalar(sa.text("select lane from work where natural_key = :key"), {"key": f"{found.id}"})

@@ -11,7 +11,7 @@ import psycopg
 import sqlalchemy as sa
 
 from portal.contract.definition import Resource
-from portal.contract.records import Page, RemoteListing
+from portal.contract.records import Page, Record, RemoteListing
 from portal.flows import sync
 from portal.flows.resources import DOORS
 from portal.kit.clock import now
@@ -72,13 +72,13 @@ def _fill_other_channel(taken: Sequence[RemoteListing]) -> None:
     take_in(ground.connection("the other channel"), taken, 1_000)
 
 
-def take_in(to: Connection, taken: Sequence[RemoteListing], size: int) -> None:
+def take_in(to: Connection, taken: Sequence[Record], size: int, resource: Resource = Resource.PRODUCTS) -> None:
     """A run over these records page by page, as `sync.run` keeps them."""
-    run, claimed = ground.run_of(to)
+    run, claimed = ground.run_of(to, resource)
     run_id = run.id
     for at in range(0, len(taken), size):
         page = list(taken[at : at + size])
-        held = sync._keep(claimed, run_id, to, Page([], f"{at}", len(taken)), page, [], DOORS[Resource.PRODUCTS], now())
+        held = sync._keep(claimed, run_id, to, Page([], f"{at}", len(taken)), page, [], DOORS[resource], now())
         assert held is not None
         claimed = held
     db.session.execute(sa.text("update run set state = 'done', ended_at = now() where id = :id"), {"id": run_id})

@@ -31,7 +31,10 @@ class House:
         self.process = process
         self.url = f"http://127.0.0.1:{port}"
         self.sandbox = Running(f"http://127.0.0.1:{sandbox_port}", {})
-        self.walked: set[str] = set()
+        # The path of the connection of each account that was walked.
+        self.walked: dict[str, str] = {}
+        # The SKUs of products that a test has sold already; each takes another one.
+        self.dealt: set[str] = set()
         self._shops = 0
 
     @property

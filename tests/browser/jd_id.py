@@ -133,7 +133,7 @@ def finish(walk: Walk) -> None:
 def integrated(walk: Walk) -> None:
     visit, page = walk.visit, walk.page
     wait_for_import(visit)
-    expect(page.locator("#state_badge")).to_have_text(visit.say("Connected"))
+    expect(page.locator("#state_badge .badge").first).to_have_text(visit.say("Connected"))
     export = page.locator(".switch-line").filter(has_text=visit.words.option("jd_id", "export"))
     expect(export).to_be_visible()
     expect(export.locator("[role=switch][aria-checked=true]")).to_have_count(0)

@@ -96,7 +96,7 @@ def activate(walk: Walk) -> None:
 def ready(walk: Walk) -> None:
     visit, page = walk.visit, walk.page
     visit.open(walk.path)
-    expect(page.locator("#state_badge")).to_have_text(visit.say("Connected"), timeout=READY_WITHIN)
+    expect(page.locator("#state_badge .badge").first).to_have_text(visit.say("Connected"), timeout=READY_WITHIN)
     expect(page.locator("#first_check progress")).to_have_count(0, timeout=READY_WITHIN)
     visit.heads("Stock in the warehouse", patience=READY_WITHIN)
 

@@ -12,8 +12,8 @@ from tests.browser.visit import Visit
 
 STATES = ("linked", "new", "near", "duplicate", "empty", "ambiguous", "waiting", "left_out", "sku_changed", "reissued")
 CHANNELS = {
-    "jd_id": ("JD.ID", ("settings", "login", "options", "disconnect")),
-    "jd_com": ("JD Worldwide", ("settings", "options", "preview", "disconnect")),
+    "jd_id": ("JD.ID", ("settings", "login", "options", "statuses", "export", "disconnect")),
+    "jd_com": ("JD Worldwide", ("settings", "options", "preview", "statuses", "carriers", "export", "disconnect")),
     "jdl": ("JD UK – Ecom Orders", ("settings", "login", "statuses", "stock", "disconnect")),
     "basic": ("Kedai Kenanga", ("guide", "settings", "login", "check")),
     "draft": ("JD Mall", ("guide", "settings", "options", "check")),
@@ -127,6 +127,16 @@ def addresses(visit: Visit) -> dict[str, str]:
         "files": "/products/import",
         "sku_check": "/products/check",
         "export": "/products/export",
+        "orders": "/orders",
+        "orders_attention": "/orders?view=attention",
+        "orders_none": "/orders?q=there-is-no-such-order",
+        "order_new": "/orders/new",
+        "stock": "/stock",
+        "stock_low": "/stock?view=low",
+        "stock_oversold": "/stock?view=oversold",
+        "stock_file": "/stock/file",
+        "rules": "/rules",
+        "rule_new": "/rules/new",
         "deliveries": "/deliveries",
         "deliveries_refused": "/deliveries?view=refused",
         "connect_done": "/connect/done",
@@ -135,7 +145,8 @@ def addresses(visit: Visit) -> dict[str, str]:
         "language": "/settings/language",
         "not_found": "/nowhere",
     }
-    found |= {"chooser": f"{found['store']}/channels/add", "plugin_chooser": f"{found['store']}/plugins/add"}
+    inside = {"chooser": "channels/add", "plugin_chooser": "plugins/add", "store_limits": "limits"}
+    found |= {name: f"{found['store']}/{step}" for name, step in inside.items()}
     for key, (name, steps) in CHANNELS.items():
         if name in names:
             found |= {key: names[name]} | {f"{key}_{step}": f"{names[name]}/{step}" for step in steps}
@@ -150,10 +161,20 @@ def addresses(visit: Visit) -> dict[str, str]:
     found |= _first(visit, "delivery", "/deliveries", r"/deliveries/[\w-]{20,}")
     found |= _first(visit, "file", "/products/import", r"/products/import/[\w-]{20,}")
     found |= _first(visit, "product", "/products", r"/products/[\w-]{20,}")
+    found |= _first(visit, "rule", "/rules", r"/rules/[\w-]{20,}")
+    found |= {name: path for name, path in visit.house.walked.items() if name.startswith("order_")}
+    # The product of these orders, which has a past, and one that is counted by hand.
+    promised = _first(visit, "stock_product", found.get("order_waiting", "/stock"), r"/products/[\w-]{20,}")
+    found |= {name: path.replace("/products/", "/stock/") for name, path in promised.items()}
+    found |= _first(visit, "stock_by_hand", "/stock", r"/stock/[\w-]{20,}")
+    if "product" in found:
+        found |= {step: f"{found['product']}/{step}" for step in ("parts", "prices")}
+    if "stock_by_hand" in found:
+        found |= {f"stock_{step}": f"{found['stock_by_hand']}/{step}" for step in ("adjust", "limits")}
     found |= _first(visit, "batch", "/links", r"/links/batches/[\w-]{20,}")
     found |= _first(visit, "listing", "/links?state=linked", r"/listings/[\w-]{20,}")
     if "listing" in found:
-        found["unlink"] = f"{found['listing']}/unlink"
+        found |= {"unlink": f"{found['listing']}/unlink", "number": f"{found['listing']}/stock"}
     return found
 
 

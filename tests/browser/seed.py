@@ -60,7 +60,7 @@ class Seed:
             except Exception as why:
                 why.add_note(f"This was step {number} of the page of {self.integration}: {words}")
                 raise
-        visit.house.walked.add(f"{self.integration}/{account}")
+        visit.house.walked[f"{self.integration}/{account}"] = walk.path
         return walk
 
 

@@ -172,5 +172,5 @@ def test_an_expired_token_rests_the_connection_until_it_is_replaced(owner: Visit
     expect(switch).to_have_attribute("aria-checked", "false")
     switch.click()
     wait_for_import(owner)
-    expect(page.locator("#state_badge")).to_have_text("Connected")
+    expect(page.locator("#state_badge .badge").first).to_have_text("Connected")
     expect(page.locator("#trouble")).to_have_count(0)

@@ -10,7 +10,8 @@ import httpx
 from portal.contract.definition import Entry, Integration, Pull
 from portal.contract.errors import Busy, Garbled, Refused, Unauthorised
 from portal.contract.http import Account, Answer, ApiClient, Line
-from portal.contract.records import Tokens
+from portal.contract.records import Dispatch, Level, Tokens
+from portal.kit.money import money
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MARK = "5f2c9e"
@@ -46,12 +47,31 @@ def deeds(one: Integration) -> dict[str, Callable[[Any], object]]:
             found[f"{resource.value} since"] = _first_page(pull, NOON - timedelta(days=1))
         if pull.some:
             found[f"some {resource.value}"] = partial(_some, pull.some)
+    found |= outward(one, "100012000001", "20000000000001")
     for step in one.checks:
         found[f"check {step.key}"] = step.passes
     if one.grant:
         take, renew = one.grant.take, one.grant.renew
         found["take"] = lambda client: take(client, f"marker-code-{MARK}", "https://portal.example/callback")
         found["renew"] = lambda client: renew(client, client.account.tokens)
+    return found
+
+
+def outward(one: Integration, listing: str, order: str) -> dict[str, Callable[[Any], object]]:
+    """Everything that goes out, told of one listing and one order of the remote's."""
+    found: dict[str, Callable[[Any], object]] = {}
+    if one.stock_out:
+        send, read = one.stock_out.send, one.stock_out.read
+        found["send stock"] = lambda client: send(client, [Level(listing, "", 3)], "a-reference")
+        found["read stock"] = lambda client: read(client, [listing])
+    if one.price_out:
+        price = one.price_out.send
+        found["send price"] = lambda client: price(client, listing, money("12", one.currency))
+    if one.confirming:
+        confirm = one.confirming.confirm
+        found["confirm"] = lambda client: confirm(client, Dispatch(order, "467", ("W1",)))
+        if one.confirming.carriers:
+            found["carriers"] = one.confirming.carriers
     return found
 
 
@@ -69,8 +89,13 @@ def attempts(one: Integration) -> Iterator[tuple[str, Callable[[Any], object], d
 
 
 def _some(some: Callable[[Any, Sequence[str]], object], client: Any) -> object:
-    return some(client, ["K1"])
+    return some(client, ["1001"])
 
 
 def _first_page(pull: Pull, since: datetime | None) -> Callable[[Any], object]:
+    if pull.reach and since:
+        # Such a pull may have several lists to walk, so it is not enough to look at the first page.
+        return lambda client: [
+            item for page in pull.pages(client, client.line.now() - timedelta(hours=2), None) for item in page.items
+        ]
     return lambda client: next(pull.pages(client, since, None))

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 from babel.numbers import list_currencies
 
-from portal.contract.definition import Entry, Integration, Pull
+from portal.contract.definition import Entry, Integration, Pull, Resource
 from portal.contract.errors import BadRecord
 from portal.contract.options import Options
-from portal.contract.records import Record
+from portal.contract.records import OrderStatus, Record
 from portal.contract.webhooks import Distrust, Push
 from portal.contract.words import Text
 
@@ -119,6 +119,21 @@ def steps_and_stock_hold_together(one: Integration) -> None:
     for resource, pull in one.pulls.items():
         assert pull.option in options, resource
         assert pull.every >= timedelta(minutes=1), resource
+        assert pull.reach is None or (pull.incremental and pull.reach >= timedelta(days=1)), resource
+
+
+def what_goes_out_holds_together(one: Integration) -> None:
+    options = {*(each.key for each in one.options), *(each.name for each in fields(Options))}
+    if one.stock_out:
+        assert one.stock_out.option in options
+        assert one.stock_out.most >= 1
+        assert one.stock_out.most_read >= 1
+    if one.price_out:
+        assert one.price_out.option in {each.key for each in one.options}
+    if Resource.ORDERS in one.pulls:
+        assert {type(each) for each in one.statuses.values()} == {OrderStatus}
+        assert {OrderStatus.TO_SHIP, OrderStatus.SHIPPED, OrderStatus.CANCELLED} <= set(one.statuses.values())
+    assert not one.confirming or Resource.ORDERS in one.pulls, "nobody confirms what never came in"
 
 
 def pushes_are_believed_by_their_signature_only(one: Integration) -> None:
@@ -155,7 +170,9 @@ def imports_only_its_own(one: Integration) -> None:
             {"werkzeug"} if "sandbox" in str(file.relative_to(folder(one))) else set()
         )
         for name in imported(file):
-            inside = name in {own, "portal.contract"} or name.startswith((own + ".", "portal.contract."))
+            # Money is a word that the contract is spoken in.
+            inside = name in {own, "portal.contract", "portal.kit.money"}
+            inside = inside or name.startswith((own + ".", "portal.contract."))
             assert inside or name.partition(".")[0] in allowed, f"{file.name} imports {name}"
 
 
@@ -267,6 +284,7 @@ ALL = (
     what_the_house_sets_holds_together,
     statuses_have_their_words,
     steps_and_stock_hold_together,
+    what_goes_out_holds_together,
     pushes_are_believed_by_their_signature_only,
     imports_only_its_own,
     samples_map_as_expected,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from portal.contract.definition import Entry, Integration
+from portal.contract.definition import Entry, Integration, Resource
 from portal.contract.errors import Busy, Cause, Garbled, Refused, RemoteError, Unauthorised
 from portal.contract.http import ApiClient, Line
 from portal.integrations import all_integrations
-from tests.contract import checks, checks_of_answers
+from tests.contract import checks, checks_of_answers, checks_of_what_goes_out
 from tests.contract.canned import choices, deeds
 from tests.contract.lines import client_of, line_to
 
@@ -50,6 +50,9 @@ def fresh(one: Integration, sandbox: Running, line: Line) -> Callable[..., ApiCl
     name = sandbox.worlds[one.key].sellers()[0].name
     sandbox.control("account", integration=one.key, name=name, size=500)
     sandbox.control("limits", integration=one.key, account=name, rate=None, quota=None)
+    if Resource.ORDERS in one.pulls:
+        sandbox.control("order", integration=one.key, account=name, many=230, minutes_ago=3000)
+        sandbox.control("order", integration=one.key, account=name, many=3, minutes_ago=60, unpaid=True)
     account = sandbox.account(one.key, name)
     return lambda **choice: client_of(one, sandbox.url, account, line, choice)
 
@@ -118,6 +121,28 @@ def test_spoiled_answers_become_our_errors(one: Integration, fresh: Callable[...
 
 
 @each
+def test_what_goes_out_arrives_at_the_sandbox(
+    one: Integration, fresh: Callable[..., ApiClient], sandbox: Running
+) -> None:
+    for choice in choices(one):
+        client = fresh(**choice)
+        checks_of_what_goes_out.stock_arrives(one, client, sandbox)
+        checks_of_what_goes_out.a_refused_listing_is_told_alone(one, client, sandbox)
+        checks_of_what_goes_out.a_lost_reply_is_an_unknown_outcome(one, client, sandbox)
+        checks_of_what_goes_out.a_price_arrives(one, client, sandbox)
+        checks_of_what_goes_out.an_order_is_confirmed_once(one, client, sandbox)
+
+
+@each
+def test_every_order_comes_once_with_a_word_that_has_a_meaning(
+    one: Integration, fresh: Callable[..., ApiClient], sandbox: Running
+) -> None:
+    if Resource.ORDERS in one.pulls:
+        for choice in choices(one):
+            checks_of_what_goes_out.orders_come_once(one, fresh(**choice), sandbox)
+
+
+@each
 @pytest.mark.parametrize(
     ("fault", "error", "causes"),
     [
@@ -131,7 +156,7 @@ def test_spoiled_answers_become_our_errors(one: Integration, fresh: Callable[...
         ("http500", Busy, {Cause.BUSY}),
         ("html502", Busy, {Cause.BUSY}),
         ("html200", Garbled, {Cause.NOT_READABLE}),
-        ("cut", Garbled, {Cause.NOT_READABLE}),
+        ("cut", Garbled, {Cause.NOT_READABLE, Cause.WRONG_ENCODING}),  # Perhaps in the middle of a letter.
         ("gbk", Garbled, {Cause.WRONG_ENCODING}),
         ("reset", Busy, {Cause.UNREACHABLE}),
         ("refuse", Busy, {Cause.UNREACHABLE}),

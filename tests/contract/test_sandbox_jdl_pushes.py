@@ -218,11 +218,11 @@ def test_deliveries_are_told_too(jdl: Jdl) -> None:
 
 def test_the_control_page_has_a_form_for_every_deed_of_jdls(sandbox: Any) -> None:
     page = sandbox.http.get("/control").text
-    for deed in ("order", "inbound", "stock", "warehouse", "hook", "push"):
+    for deed in ("order", "ship", "exception", "cancelling", "pace", "inbound", "stock", "warehouse", "hook", "push"):
         assert f'action="/control/{deed}"' in page
     assert sandbox.account("jdl", "northwick")["types"]["customer_code"] in page
     form = {"who": "jdl/northwick", "reference": "NO-1012", "status": ""}
     answer = sandbox.http.post("/control/order", data=form)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/control?done=order")
     wrong = {"integration": "jd_com", "account": "northwick"}
-    assert sandbox.http.post("/control/order", json=wrong).status_code == 400
+    assert sandbox.http.post("/control/inbound", json=wrong).status_code == 400

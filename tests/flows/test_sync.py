@@ -30,7 +30,8 @@ def lantern(cast: Cast, sandbox: Running) -> Iterator[None]:
 
 def the_run() -> Run:
     db.session.expire_all()
-    return db.session.scalars(sa.select(Run).order_by(Run.id.desc()).limit(1)).one()
+    of_products = sa.select(Run).where(Run.resource == Resource.PRODUCTS.value)
+    return db.session.scalars(of_products.order_by(Run.id.desc()).limit(1)).one()
 
 
 def fresh(connection: Connection) -> Connection:

@@ -34,7 +34,8 @@ def imported(connection: Connection) -> tuple[Run, dict[str, int]]:
     key = sa.inspect(connection).identity
     connections.turn_on(connection, MEI)
     work_off(rounds=400)
-    run = db.session.scalars(sa.select(Run).where(Run.connection_id == key[1]).order_by(Run.id.desc()).limit(1)).one()
+    query = sa.select(Run).where(Run.connection_id == key[1], Run.resource == "products")
+    run = db.session.scalars(query.order_by(Run.id.desc()).limit(1)).one()
     assert (run.state, run.refused, run.cause) == (RunState.DONE, 0, "")
     return run, run.groups
 

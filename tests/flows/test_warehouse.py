@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from portal.contract.definition import Resource
 from portal.contract.errors import BadRecord
-from portal.contract.records import RemoteDocument, RemotePiece, RemoteStock, ShipmentStatus
-from portal.flows import plugins, resources, sync, warehouse
+from portal.contract.records import RemoteDocument, RemoteParcel, RemotePiece, RemoteStock, ShipmentStatus
+from portal.flows import resources, sync, warehouse
+from portal.flows import statuses as meanings_of
 from portal.flows.audit import LINTAS
 from portal.kit.clock import now
 from portal.kit.db import db
@@ -149,11 +150,11 @@ def test_an_unknown_word_is_not_guessed_it_is_told_once_and_a_meaning_lets_its_o
     warehouse.keep_outbound(jd, [order(1, "77777"), order(2, "77777"), order(3, "10034")], now())
     assert statuses() == {"SO-1": None, "SO-2": None, "SO-3": ShipmentStatus.DELIVERED}
     assert open_causes() == {"unknown_status_word"}
-    plugins.save_statuses(jd, {"77777": "on_hold"}, LINTAS)
+    meanings_of.save(jd, {"77777": "on_hold"}, LINTAS)
     assert statuses()["SO-1"] is ShipmentStatus.ON_HOLD
     assert open_causes() == set()
     with pytest.raises(Refusal, match="unknown_meaning"):
-        plugins.save_statuses(jd, {"77777": "gone fishing"}, LINTAS)
+        meanings_of.save(jd, {"77777": "gone fishing"}, LINTAS)
 
 
 def test_a_word_that_changes_nothing_keeps_the_status_and_is_told(jd: Connection) -> None:
@@ -165,6 +166,57 @@ def test_a_word_that_changes_nothing_keeps_the_status_and_is_told(jd: Connection
     warehouse.keep_outbound(jd, [order(1, "10020", moment + timedelta(minutes=2))], moment + timedelta(minutes=2))
     assert statuses() == {"SO-1": ShipmentStatus.DISPATCHED}
     assert open_causes() == set()
+
+
+def parcelled(at: datetime, *parcels: RemoteParcel, left: datetime | None = None) -> RemoteDocument:
+    return RemoteDocument("ESL1", "SO-1", "10020" if left else "10018", status_at=at, parcels=parcels, left_at=left)
+
+
+def the_document() -> Document:
+    return db.session.scalars(sa.select(Document).execution_options(populate_existing=True)).one()
+
+
+def test_parcels_and_the_time_of_leaving_are_kept_whole_and_an_older_answer_takes_none_away(jd: Connection) -> None:
+    moment = now()
+    box = RemoteParcel("ESL1-1", "JDX1", "JNE", moment, (RemotePiece("A", 2),))
+    other = RemoteParcel("ESL1-2", "JDX2", "JNE", moment, (RemotePiece("B", 1),))
+    warehouse.keep_outbound(jd, [parcelled(moment, RemoteParcel("JDX1", "JDX1", "JNE"))], moment)
+    assert (the_document().left_at, the_document().parcels[0]["left_at"]) == (None, None)
+    later = moment + timedelta(minutes=1)
+    warehouse.keep_outbound(jd, [parcelled(later, box, other, left=moment)], later)
+    warehouse.keep_outbound(jd, [parcelled(moment, RemoteParcel("JDX1", "JDX1", "JNE"))], later)
+    found = the_document()
+    assert found.left_at == moment
+    assert [(each["remote_id"], each["tracking"]) for each in found.parcels] == [("ESL1-1", "JDX1"), ("ESL1-2", "JDX2")]
+    assert datetime.fromisoformat(found.parcels[0]["left_at"]) == moment
+    assert found.parcels[1]["pieces"] == [{"sku": "B", "quantity": 1, "done": None, "damaged": None}]
+
+
+def test_only_the_references_with_news_are_told_and_another_parcel_is_news(jd: Connection) -> None:
+    moment = now()
+    box, other = RemoteParcel("1", "JDX1", "JNE", moment), RemoteParcel("2", "JDX2", "JNE", moment)
+    first = warehouse.keep_outbound(jd, [parcelled(moment, box, left=moment), order(2, "10018", moment)], moment)
+    again = warehouse.keep_outbound(jd, [parcelled(moment, box, left=moment), order(2, "10018", moment)], moment)
+    more = warehouse.keep_outbound(jd, [parcelled(moment, box, other, left=moment)], moment)
+    assert [set(each.references) for each in (first, again, more)] == [{"SO-1", "SO-2"}, set(), {"SO-1"}]
+
+
+def test_two_bills_of_one_reference_are_two_documents_and_one_reference(jd: Connection) -> None:
+    bills = [RemoteDocument(number, "SO-7", "10020") for number in ("ESL71", "ESL72")]
+    assert warehouse.keep_outbound(jd, bills, now()).references == ("SO-7",)
+    assert db.session.scalar(sa.select(sa.func.count()).select_from(Document)) == 2
+
+
+def test_a_new_meaning_of_a_word_tells_the_references_that_it_moved(jd: Connection) -> None:
+    warehouse.keep_outbound(jd, [order(1, "77777"), order(2, "10034")], now())
+    jd.statuses = {"77777": "on_hold"}
+    assert warehouse.judge_again(jd) == ("SO-1",)
+    assert warehouse.judge_again(jd) == ()
+
+
+def test_a_parcel_with_a_text_that_no_table_can_hold_is_a_bad_record() -> None:
+    with pytest.raises(BadRecord):
+        warehouse.check_document(parcelled(now(), RemoteParcel("1", "JDX\0")))
 
 
 def test_a_run_over_the_real_thing_counts_what_the_warehouse_lost(cast: Cast, linked: Running) -> None:

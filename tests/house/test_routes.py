@@ -13,12 +13,28 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from portal.contract.definition import Resource
-from portal.flows import batches, linking, sync, uploads
+from portal.contract.records import Consignee
+from portal.flows import batches, linking, order_hand, sync, uploads
+from portal.flows import rules as rule_flows
 from portal.flows.audit import By
 from portal.flows.batches import Choice
+from portal.flows.order_hand import Wish
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db
-from portal.models import Connection, ConnectionState, Delivery, LinkBatch, Listing, Logo, Product, Run, UploadUse
+from portal.models import (
+    Connection,
+    ConnectionState,
+    Delivery,
+    LinkBatch,
+    Listing,
+    Logo,
+    Order,
+    Product,
+    RuleAction,
+    Run,
+    Store,
+    UploadUse,
+)
 from portal.web.doors import Needs, permission_of
 from tests.cast import Cast, csrf
 from tests.goods import connection, listing, take_in
@@ -44,6 +60,9 @@ KINDS = {
     "/logos/": "logo_id",
     "/sync/": "run_id",
     "/deliveries/": "delivery_id",
+    "/orders/": "order_id",
+    "/rules/": "rule_id",
+    "/stock/": "product_id",
 }
 # Where whoever holds a connect link needs no account: the unguessable part of the address is the permission.
 BY_LINK = {"connect.begin", "connect.paste", "connect.confirm"}
@@ -86,6 +105,12 @@ def things(cast: Cast) -> dict[str, uuid.UUID]:
             last_at=moment,
         )
         db.session.add(delivery)
+        store = db.session.get_one(Store, (cast.lantern, cast.lantern_store))
+        order = order_hand.create(store, [Wish(product, 1)], Consignee(name="Title of a buyer"), "", mei)
+        plugin = connection("jdl", "Title of a plugin")
+        condition = {"field": "country", "operator": "is", "value": "ID"}
+        said = rule_flows.Draft("Title of a rule", [condition], RuleAction.ASSIGN, plugin.id)
+        rule = rule_flows.add(store, said, mei)
         db.session.execute(sa.update(Connection).values(state=ConnectionState.SAVED))
         db.session.commit()
         return {
@@ -98,6 +123,8 @@ def things(cast: Cast) -> dict[str, uuid.UUID]:
             "run_id": run.id,
             "delivery_id": delivery.id,
             "upload_id": upload.id,
+            "order_id": order.id,
+            "rule_id": rule.id,
         }
 
 
@@ -253,7 +280,7 @@ def test_looking_changes_nothing(cast: Cast, things: dict[str, uuid.UUID], owner
                     model.__tablename__,
                     str(db.session.execute(sa.select(sa.func.count(), newest).select_from(model)).one()),
                 )
-                for model in (Connection, Listing, Product, Run, LinkBatch)
+                for model in (Connection, Listing, Order, Product, Run, LinkBatch)
             ]
 
     before = state()

@@ -1,4 +1,6 @@
-"""Every fault of the sandbox at every call of a pull and of a check: each cell has an outcome, and none half an effect.
+"""Every fault of the sandbox at every call: each cell has an outcome, and none half an effect.
+
+The calls are those of a pull, of a check, and of orders for a warehouse (matrix_orders.py).
 
 A cell is a merchant of its own whose channel meets one fault, once or until it is taken away.  Waiting times are cut
 short.  When the fault is gone, the channel must come to the state of a merchant who never met one.
@@ -23,6 +25,7 @@ from portal.kit.db import acting_for
 from tests.proof import figure, parts
 from tests.proof.figure import Figure, say
 from tests.proof.matrix_cells import CHECK, LASTING, ONCE, PULL, RENEWAL, Cell, cells
+from tests.proof.matrix_orders import Orders, order_cells
 from tests.stack import Stack
 from workers.jobs import VERBS
 
@@ -52,7 +55,11 @@ def main() -> int:
         for cell in cells(long=given.long):
             if given.only in str(cell):
                 matrix.tried(cell)
-        return matrix.end()
+        orders = Orders(stack, found, control=given.control)
+        for each in order_cells(long=given.long):
+            if given.only in str(each):
+                orders.tried(each)
+        return matrix.end(orders.outcomes)
 
 
 def _skipping(claimed: Claim) -> Outcome:
@@ -160,10 +167,11 @@ class Matrix:
         self._stack.sandbox.control("clear", integration=cell.integration)
         self._way_back(cell, merchant, channel, clean)
 
-    def end(self) -> int:
-        """The figure."""
-        number = sum(self._outcomes.values())
-        by_word = ", ".join(f"{count} {word}" for word, count in sorted(self._outcomes.items()))
+    def end(self, of_orders: Counter[str]) -> int:
+        """The figure, with the outcomes of the cells of orders."""
+        outcomes = self._outcomes + of_orders
+        number = sum(outcomes.values())
+        by_word = ", ".join(f"{count} {word}" for word, count in sorted(outcomes.items()))
         return self._found.end(f"{number} cells: {by_word}; {len(self._found.broken)} not as stated")
 
     # --- a merchant's channel -----------------------------------------------------------------------------------------

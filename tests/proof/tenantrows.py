@@ -18,7 +18,6 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from portal.contract.records import RemoteDocument, RemoteStock
 from portal.contract.webhooks import Reason
 from portal.flows import (
     batches,
@@ -30,7 +29,6 @@ from portal.flows import (
     sync,
     upload_checks,
     uploads,
-    warehouse,
     work,
 )
 from portal.flows.audit import LINTAS
@@ -56,7 +54,7 @@ from portal.models import (
 from tests import cast as people
 from tests import goods
 from tests.cast import Cast
-from tests.proof import figure
+from tests.proof import figure, trade_rows
 from tests.proof.figure import Figure, say
 from tests.stack import Stack
 
@@ -65,6 +63,7 @@ MARK = "lanternmark"
 OWN_PAGES = 5
 FILTER = re.compile(r"((?:\b\w+\.)?\bmerchant_id) = %\(\w+\)s(?:::UUID)?")
 SHUT = {404, 405}
+APPEND_ONLY = {"audit_note", "stock_move", "order_event", "routing_decision"}
 
 
 def main() -> int:
@@ -88,6 +87,7 @@ def _fill(mark: str) -> None:
     secrets.keep(channel, "api_secret", f"secret of {mark}", mark)
     for sku in ("S-1", "S-2"):
         goods.product(sku).title = f"{mark} {sku}"
+    sold = goods.product(f"sold by {mark}")
     records = [goods.listing(str(n), f"S-{n}", title=f"{mark} {n}", image=f"/{mark}.png") for n in range(1, 9)]
     goods.take_in(channel, [*records, goods.listing("9", "s-2", title=mark)], pages=2)
     run = Run(merchant_id=whose(), id=new_id(), connection_id=channel.id, resource="products", asked_by=mark)
@@ -113,15 +113,14 @@ def _fill(mark: str) -> None:
     notices.tell("connection", channel.id, "unknown_audit_word", grave=False, name=mark, words=[mark])
     brought = uploads.receive(f"{mark}.csv", UploadUse.IMPORT, [f"SKU,Title\nS-1,{mark}\n".encode()], LINTAS)
     upload_checks.keep(brought.id, [upload_checks.Checked(2, "S-1", mark, problems={"near_in_file": mark})])
-    _at_a_warehouse(channel, mark)
+    _with_links(channel, mark)
+    trade_rows.fill(channel, sold, mark)
     db.session.commit()
     batches.begin("leave_out", Choice("near"), LINTAS)
 
 
-def _at_a_warehouse(channel: Connection, mark: str) -> None:
-    """Figures, an order, a connect link, and a push that was believed beside one that was not."""
-    warehouse.keep_stock(channel, [RemoteStock(mark, f"S-{mark}", mark, 5, 7, 2)], now())
-    warehouse.keep_outbound(channel, [RemoteDocument("1", mark, "10010", mark)], now())
+def _with_links(channel: Connection, mark: str) -> None:
+    """A connect link, and a push that was believed beside one that was not."""
     own = {"merchant_id": whose(), "connection_id": channel.id}
     db.session.add_all(
         [
@@ -245,7 +244,7 @@ class Rival:
     def _write(self) -> None:
         for model in self._models:
             name = model.__tablename__
-            if name == "audit_note":
+            if name in APPEND_ONLY:
                 continue  # The application may change none at all.
             own = self._stack.one(f"select count(*) from {name} where merchant_id = %s", self._cast.rival)
             for statement in (
@@ -305,7 +304,7 @@ class Rival:
     def _open_pages(self) -> None:
         browser = self._cast.client_of(self._cast.rex)
         token = people.csrf(browser, "/stores/new")
-        ids = [str(row_id) for model in self._models for row_id in self._ids_of(model.__tablename__)[:2]]
+        ids = [str(row_id) for model in self._models for row_id in self._ids_of(model.__tablename__)[:1]]
         for rule in self._stack.app.url_map.iter_rules():
             if rule.endpoint in {"static", "people.login", "people.logout", "people.language"}:
                 continue

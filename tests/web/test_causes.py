@@ -40,11 +40,16 @@ def made(cast: Cast, integration: str, **values: object) -> Iterator[Connection]
 
 
 def causes_in_the_flows() -> set[str]:
-    """Every cause that a flow names as a literal: of a notice, of a run's end, of a run's item."""
+    """Every cause that a flow names as a literal: of a notice, of a run's end, of a run's item.
+
+    That of a routing decision is none: it is told by the stage that it led to.
+    """
     found: set[str] = set()
     for path in Path(str(flows.__file__)).parent.glob("*.py"):
         for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
             name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            if name == "Decision":
+                continue
             place = {"tell": 2, "_close": 2, "stop_all": 1}.get(name)
             given = [call.args[place]] if place is not None and len(call.args) > place else []
             given += [each.value for each in call.keywords if each.arg == "cause"]

@@ -372,7 +372,7 @@ def test_the_page_of_a_store_pages_its_activity_and_stands_like_the_worst_of_its
     older = re.search(r'rel="next" href="([^"#]+)', first.text)
     assert older
     assert "There is no default plugin yet." in text_of(first)
-    assert "They come with the order features of a later version" in text_of(first)
+    assert "Orders that no rule takes wait here" in text_of(first)
     assert "Added the store Lantern Shanghai" not in text_of(first)
     assert "Added the store Lantern Shanghai" in text_of(mei.get(older[1].replace("&amp;", "&")))
     with lantern(cast):

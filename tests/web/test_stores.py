@@ -316,7 +316,8 @@ def test_a_store_that_is_off_brings_nothing_in_until_it_is_on_again(cast: Cast) 
 
     def runs() -> list[str]:
         with cast.app.app_context(), acting_for(cast.lantern):
-            return [each.value for each in db.session.scalars(sa.select(Run.state).order_by(Run.id))]
+            states = sa.select(Run.state).where(Run.resource == "products").order_by(Run.id)
+            return [each.value for each in db.session.scalars(states)]
 
     post(client, page, f"/connections/{connection}/sync")
     assert runs() == ["waiting"]
@@ -334,3 +335,19 @@ def test_a_store_that_is_off_brings_nothing_in_until_it_is_on_again(cast: Cast) 
     post(client, page, where, on="1")
     assert runs() == ["stopped", "waiting"]
     assert "This store is off." not in client.get(page).text
+
+
+def test_the_limits_of_a_store_hold_for_channels_that_set_none(cast: Cast) -> None:
+    address = f"/stores/{cast.lantern_store}"
+    client = cast.client_of(cast.mei)
+    assert post(client, f"{address}/limits", buffer="5", max_level="").status_code == 303
+    page = client.get(address).text
+    assert "Saved the stock limits of the store" in page
+    limits = page.split('id="stock_limits"')[1].split("</section>")[0]
+    assert re.findall(r"<dd>([^<]+)</dd>", limits) == ["5", "Not set"]
+    refused = post(client, f"{address}/limits", buffer="many", max_level="0")
+    assert refused.status_code == 422
+    assert "Enter a whole number" in refused.text
+    with cast.app.app_context(), acting_for(cast.lantern):
+        store = db.session.get_one(Store, (cast.lantern, cast.lantern_store))
+        assert (store.buffer, store.max_level) == (5, None), "empty says nothing, and what was refused changed nothing"

@@ -369,7 +369,7 @@ def test_export_cannot_be_turned_on_by_any_form(cast: Cast, linked: Running) -> 
         connections.save_options(row, {"export": True}, LINTAS)
         assert row.options["export"] is False, "nor by a flow that knows of no preview"
     assert mei.send("switches/export", {"on": "1"}).status_code == 404
-    assert "stock features of a later version" in mei.page("options").text
+    assert "until you have looked at every number that would change" in mei.page("options").text
 
 
 def test_the_preview_follows_the_numbers_and_a_bad_one_keeps_the_last(cast: Cast, linked: Running) -> None:

@@ -24,6 +24,7 @@ class Shelf:
     audited: bool
     first_id: int
     first_parent_id: int
+    first_order_id: int = 20_000_000_000_000_001  # Beyond 2^53, as ids of orders may be.
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Catalogue:
 
     def __init__(self, goods: Goods, shelf: Shelf, number: int, edits: dict[int, Edit], lock: RLock) -> None:
         self.goods = goods
+        self.number = number
         self._shelf = shelf
         self._first = shelf.first_id + number * _PER_SELLER
         self._first_parent = shelf.first_parent_id + number * _PER_SELLER

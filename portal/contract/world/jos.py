@@ -19,9 +19,12 @@ from werkzeug.wrappers import Request, Response
 from portal.contract.signing import pairs_digest
 from portal.contract.world import faults
 from portal.contract.world.catalogue import Catalogue, Shelf
+from portal.contract.world.deeds import Deed
 from portal.contract.world.jos_codes import OF_FAULT, described
 from portal.contract.world.oauth import Consent, OAuth
 from portal.contract.world.records import Seller
+from portal.contract.world.sales import Book
+from portal.contract.world.sales_deeds import deeds_of_sales
 from portal.contract.world.world import World
 
 if TYPE_CHECKING:
@@ -68,6 +71,11 @@ class Call:
     def catalogue(self) -> Catalogue:
         """The caller's own catalogue."""
         return self.world.catalogue(self.seller)
+
+    @property
+    def book(self) -> Book:
+        """The caller's own orders book."""
+        return Book(self.world, self.seller, self.effect)
 
     def effect(self, name: str, **arguments: Any) -> None:
         """Writes an effect into the journal."""
@@ -193,6 +201,11 @@ class Gateway:
     def __post_init__(self) -> None:
         """Opens the OAuth pages."""
         self.oauth = OAuth(self.world, self.consent)
+
+    @property
+    def deeds(self) -> tuple[Deed, ...]:
+        """What the control page can do with the orders here."""
+        return deeds_of_sales(self.world)
 
     def operations(self, generation: str) -> Mapping[str, Operation]:
         """The methods behind a door."""

@@ -35,6 +35,11 @@ CREATE TABLE IF NOT EXISTS done (
 CREATE TABLE IF NOT EXISTS papers (
   seller TEXT NOT NULL, kind TEXT NOT NULL, reference TEXT NOT NULL, saved TEXT NOT NULL,
   PRIMARY KEY (seller, kind, reference)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sales (
+  seller TEXT NOT NULL, number INTEGER NOT NULL, placed INTEGER NOT NULL, modified INTEGER NOT NULL,
+  state TEXT NOT NULL, seen INTEGER NOT NULL, saved TEXT NOT NULL, PRIMARY KEY (seller, number)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sales_placed ON sales (seller, placed, number, state, seen);
+CREATE INDEX IF NOT EXISTS sales_modified ON sales (seller, modified, number, state, seen);
 CREATE TABLE IF NOT EXISTS journal (seq INTEGER PRIMARY KEY, saved TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
@@ -213,6 +218,64 @@ class Memory:
         """Throws a paper away."""
         self._run("DELETE FROM papers WHERE seller = ? AND kind = ? AND reference = ?", seller, kind, reference)
 
+    # --- sales: the orders book, see portal.contract.world.sales ------------------------------------------------------
+
+    def sale(self, seller: str, number: int) -> Any:
+        """One order, None where there is none."""
+        found = self._run("SELECT saved FROM sales WHERE seller = ? AND number = ?", seller, number)
+        return json.loads(found[0][0]) if found else None
+
+    def keep_sale(self, seller: str, sale: Any) -> None:
+        """Adds or replaces an order.  Where a remote tells another word than the state, it is found by that."""
+        saved = json.dumps(sale, ensure_ascii=False, default=str)
+        marks = (
+            sale["number"],
+            sale["placed"],
+            sale["modified"],
+            sale["told"].get("word") or sale["state"],
+            sale["seen"],
+        )
+        self._run("INSERT OR REPLACE INTO sales VALUES (?, ?, ?, ?, ?, ?, ?)", seller, *marks, saved)
+
+    def last_sale(self, seller: str) -> int:
+        """The highest number of an order, 0 where there is none."""
+        return int(self._run("SELECT coalesce(max(number), 0) FROM sales WHERE seller = ?", seller)[0][0])
+
+    def count_sales(self, seller: str, by: str, since: int, until: int, states: list[str], now: int) -> int:
+        """How many orders in these states a window holds that are shown by now."""
+        where, values = _sales_between(by, seller, since, until, states, now)
+        return int(self._run(f"SELECT count(*) FROM sales WHERE {where}", *values)[0][0])  # noqa: S608
+
+    def sales(
+        self,
+        seller: str,
+        by: str,
+        since: int,
+        until: int,
+        states: list[str],
+        now: int,
+        *,
+        start: int,
+        count: int,
+        falling: bool,
+    ) -> list[Any]:
+        """A page of them, in the order of that time and then of their numbers."""
+        where, values = _sales_between(by, seller, since, until, states, now)
+        way = "DESC" if falling else "ASC"
+        inside = f"SELECT number FROM sales WHERE {where} ORDER BY {by} {way}, number {way} LIMIT ? OFFSET ?"  # noqa: S608
+        sql = f"SELECT saved FROM sales WHERE seller = ? AND number IN ({inside}) ORDER BY {by} {way}, number {way}"  # noqa: S608
+        return [json.loads(row[0]) for row in self._run(sql, seller, *values, count, start)]
+
+    def sales_after(self, seller: str, number: int, count: int) -> list[Any]:
+        """The orders of higher numbers, in the order of these, those that are not shown yet too."""
+        sql = "SELECT saved FROM sales WHERE seller = ? AND number > ? ORDER BY number LIMIT ?"
+        return [json.loads(row[0]) for row in self._run(sql, seller, number, count)]
+
+    def sales_by_state(self, seller: str) -> dict[str, int]:
+        """How many orders are in each state, or have another word instead of one."""
+        sql = "SELECT state, count(*) FROM sales WHERE seller = ? GROUP BY state ORDER BY state"
+        return {state: int(number) for state, number in self._run(sql, seller)}
+
     # --- journal ------------------------------------------------------------------------------------------------------
 
     def last_seq(self) -> int:
@@ -232,8 +295,23 @@ class Memory:
     def forget(self) -> None:
         """Empties everything but the journal."""
         with self.together():
-            for table in ("sellers", "tokens", "codes", "faults", "edits", "done", "papers", "facts"):
+            for table in ("sellers", "tokens", "codes", "faults", "edits", "done", "papers", "sales", "facts"):
                 self._run(f"DELETE FROM {table}")  # noqa: S608 - the names stand above.
+
+
+def _sales_between(
+    by: str, seller: str, since: int, until: int, states: list[str], now: int
+) -> tuple[str, tuple[Any, ...]]:
+    if by not in {"modified", "placed"}:
+        raise ValueError(by)
+    marks = ", ".join("?" * len(states))
+    return f"seller = ? AND {by} BETWEEN ? AND ? AND seen <= ? AND state IN ({marks})", (
+        seller,
+        since,
+        until,
+        now,
+        *states,
+    )
 
 
 def _edit(saved: dict[str, Any]) -> Edit:

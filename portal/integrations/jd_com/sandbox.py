@@ -1,6 +1,6 @@
 """A JD.com in a box: the gateway and the consent page as our notes of the protocol describe them (docs/jd.md).
 
-It shares the signing rule with the client and nothing else.  Orders are not here yet.
+It shares the signing rule with the client and nothing else.
 """
 
 from collections.abc import Mapping
@@ -8,20 +8,24 @@ from datetime import timedelta, timezone
 from typing import Any, ClassVar
 
 from portal.contract.world.catalogue import Shelf
+from portal.contract.world.deeds import Deed
 from portal.contract.world.jos import Call, Door, Gateway, Operation, gateway_error
 from portal.contract.world.oauth import Consent
 from portal.contract.world.records import Seller
-from portal.integrations.jd_com import sandbox_goods, sandbox_stock
+from portal.contract.world.sales import listed
+from portal.contract.world.sales_deeds import book_of
+from portal.integrations.jd_com import sandbox_goods, sandbox_orders, sandbox_stock
 
 BEIJING = timezone(timedelta(hours=8))
 _YEAR = 365 * 86_400
 # Live apps for own use got tokens of a year; a day is what test apps got.
+_LIKE_THE_DEMOS: dict[str, Any] = {"token_seconds": _YEAR, "told": {"plain_buyers": 1}}
+# Whether a seller sees buyers' data in plain is a permission; the demo's merchants have it, other accounts do not.
 READY = (
-    Seller.named("jd_com", "northwick", 1, shop_name="Northwick 海外旗舰店", seed="northwick", token_seconds=_YEAR),
-    Seller.named("jd_com", "samudra", 2, shop_name="Samudra 海外专营店", seed="samudra", token_seconds=_YEAR),
+    Seller.named("jd_com", "northwick", 1, shop_name="Northwick 海外旗舰店", seed="northwick", **_LIKE_THE_DEMOS),
+    Seller.named("jd_com", "samudra", 2, shop_name="Samudra 海外专营店", seed="samudra", **_LIKE_THE_DEMOS),
 )
 _PROVINCES = ((1, "北京"), (2, "上海"), (5, "河北"), (12, "江苏"), (15, "浙江"), (19, "广东"))
-_CARRIERS = ((467, "顺丰快递"), (463, "圆通快递"), (1499, "中通快递"), (2087, "京东快递"))
 
 CONSENT = Consent(
     language="zh",
@@ -83,16 +87,11 @@ def _provinces(call: Call) -> Any:
     return {"province_areas": [{"id": number, "name": name} for number, name in _PROVINCES]}
 
 
-def _carriers(call: Call) -> Any:
-    listed = [{"id": number, "name": name} for number, name in _CARRIERS]
-    return {"StandardGenericResponse": {"resultCode": 1, "resultMsg": "ok", "result": {"carrierList": listed}}}
-
-
 OPERATIONS = {
     "jingdong.seller.vender.info.get": Operation(_vender),
     "jingdong.vender.shop.query": Operation(_shop),
     "jingdong.areas.province.get": Operation(_provinces, open=True),
-    "jingdong.fce.alpha.getVenderCarrier": Operation(_carriers),
+    "jingdong.fce.alpha.getVenderCarrier": Operation(sandbox_orders.carriers),
     "jingdong.ware.read.searchWare4Valid": Operation(sandbox_goods.search_wares),
     "jingdong.ware.read.findWareById": Operation(sandbox_goods.find_ware),
     "jingdong.sku.read.searchSkuList": Operation(sandbox_goods.search_skus),
@@ -102,6 +101,14 @@ OPERATIONS = {
     "jingdong.ware.stock.sku.set": Operation(sandbox_stock.set_many, writes=True),
     "jingdong.stock.write.updateSkuStock": Operation(sandbox_stock.update, writes=True),
     "jingdong.price.write.updateSkuJdPrice": Operation(sandbox_stock.update_price, writes=True),
+    "jingdong.pop.order.search": Operation(sandbox_orders.search),
+    "jingdong.pop.order.enSearch": Operation(sandbox_orders.en_search),
+    "jingdong.pop.order.get": Operation(sandbox_orders.get),
+    "jingdong.pop.order.enGet": Operation(sandbox_orders.en_get),
+    "jingdong.pop.order.notPayOrderInfo": Operation(sandbox_orders.not_paid),
+    "jingdong.pop.order.notPayOrderById": Operation(sandbox_orders.not_paid_one),
+    "jingdong.pop.order.shipment": Operation(sandbox_orders.ship, writes=True),
+    "jingdong.pop.order.modifyVenderRemark": Operation(sandbox_orders.remark, writes=True),
 }
 
 
@@ -116,6 +123,7 @@ class Sandbox(Gateway):
         audited=False,
         first_id=100_012_000_000,
         first_parent_id=10_020_000_000_000_001,  # Beyond 2^53, as ids of the remote may be.
+        first_order_id=33_026_000_000_000_001,
     )
     consent = CONSENT
     writes_by_get = False
@@ -128,6 +136,24 @@ class Sandbox(Gateway):
             refuse=gateway_error,
         )
     }
+
+    @property
+    def deeds(self) -> tuple[Deed, ...]:
+        """Those of every orders book, and one for words that the book does not know."""
+        who = {"integration": self.key, "account": self.world.sellers()[0].name}
+        word = Deed(
+            name="order_word",
+            title="Give an order another word",
+            what="lets an order have any state word of JD.com's, or one that nobody knows; empty for its own again",
+            fields={"order": "Order number", "word": "orderState (empty: its own)"},
+            example={**who, "order": 1, "word": "PAUSE"},
+            run=self._tell_word,
+        )
+        return (*super().deeds, word)
+
+    def _tell_word(self, seller: Seller, said: Mapping[str, Any]) -> Any:
+        book = book_of(self.world, seller, "control.order_word")
+        return listed(sandbox_orders.tell_word(book, int(said["order"]), str(said.get("word") or "")))
 
     def types(self, seller: Seller, access: str, address: str) -> dict[str, str]:
         """JD.com's five values; the number of the app is ours."""

@@ -94,6 +94,16 @@ OPTIONS = (
         default=False,
     ),
     Option(
+        key="export_prices",
+        label=Text("Sync Prices", "Sinkron harga", "同步价格"),
+        help=Text(
+            en="Sends the price of a product to its JD.com listings whenever it changes here.",
+            id="Mengirim harga produk ke daftar jualannya di JD.com setiap kali berubah di sini.",
+            zh="这里的商品价格一有变化就发送到对应的京东商品。",
+        ),
+        default=False,
+    ),
+    Option(
         key="use_channel_names",
         label=Text("Use Channel Names", "Pakai nama dari saluran", "使用渠道商品名"),
         help=Text(

@@ -1,10 +1,24 @@
-"""JD.ID, as it was until 31 March 2023: products by consent (second generation) or by a typed token (first)."""
+"""JD.ID, as it was until 31 March 2023: products, orders, stock and prices.
 
-from portal.contract.definition import Grant, Integration, Kind, Pace, Pull, Resource
-from portal.integrations.jd_id import consent, mapping, walk, words
+The second generation lets us in by consent, the first by a typed token.
+"""
+
+from portal.contract.definition import (
+    Confirming,
+    Grant,
+    Integration,
+    Kind,
+    Pace,
+    PriceOut,
+    Pull,
+    Resource,
+    StockOut,
+)
+from portal.integrations.jd_id import consent, mapping, orders_mapping, orders_walk, outward, shipping, walk, words
 from portal.integrations.jd_id.client import HOSTS, JdIdClient
 from portal.integrations.jd_id.guide import GUIDE
 from portal.integrations.jd_id.sandbox import Sandbox
+from portal.integrations.jd_id.statuses import STATUS_TEXTS, STATUSES
 
 INTEGRATION = Integration(
     key="jd_id",
@@ -31,8 +45,25 @@ INTEGRATION = Integration(
         may_not=words.MAY_NOT,
     ),
     check=JdIdClient.shop,
-    pulls={Resource.PRODUCTS: Pull(pages=walk.pages, read=mapping.product)},
+    pulls={
+        Resource.PRODUCTS: Pull(pages=walk.pages, read=mapping.product),
+        Resource.ORDERS: Pull(
+            pages=orders_walk.pages,
+            read=orders_mapping.order,
+            incremental=True,
+            some=orders_walk.some,
+            every=orders_walk.EVERY,
+            option="import_orders",
+            reach=orders_walk.REACH,
+        ),
+    },
+    stock_out=StockOut(send=outward.send_stock, read=outward.read_stock, most=outward.MOST, most_read=outward.MOST),
+    price_out=PriceOut(send=outward.send_price),
+    # JD.ID chooses the carrier, so there is no list of the seller's own.
+    confirming=Confirming(confirm=shipping.confirm),
     audits=mapping.AUDITS,
+    statuses=STATUSES,
+    status_texts=STATUS_TEXTS,
     # JD.ID's limits are not established; these are gentle and ours.
     pace=Pace(rate=5, burst=4, at_once=4),
     sandbox=Sandbox,

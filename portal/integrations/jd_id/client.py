@@ -28,6 +28,15 @@ SPU_IDS = 20
 SKU_IDS = 50
 # JD.ID gateway, first generation: clients asked for ten a page, and for the SKUs of one SPU at a time.
 PAGE_SIZE_V1 = 10
+# JD.ID gateway, lists of order ids: 50 and 100 a page were used in the second generation; the first gives 20 rows from
+# an offset on.  Clients of the first asked for ten orders at a time; the second states no limit, so ten holds there.
+ID_PAGE = 100
+ID_PAGE_V1 = 20
+ORDER_IDS = 10
+
+
+# The second generation calls its result by the method's family; the first has no such name, so it is given this one.
+FAMILY_V1 = "returnType"
 
 
 def open_envelope_v1(body: Body) -> Body:
@@ -46,7 +55,7 @@ def open_envelope_v1(body: Body) -> Body:
         inner = json.loads(want(body, "openapi_data", str), parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError):
         raise Garbled(Cause.NOT_READABLE, "openapi_data is not JSON") from None
-    return {"returnType": inner}
+    return {FAMILY_V1: inner}
 
 
 V2 = Dialect(zone=JAKARTA, unwrap=open_envelope)
@@ -134,16 +143,36 @@ class JdIdClient(RouterClient):
             return _list(self.call("com.jd.eptid.warecenter.api.ware.WarePlusClient.getSkuInfoBySpuId", f"[{spu}]"))
         return _list(self.call("jingdong.seller.product.getSkuInfoBySpuIdAndVenderId", {"spuId": spu}))
 
+    def opened(self, answer: Body, family: str) -> Body:
+        """The result object of an answer, whether it went well or not; its name depends on the family of the method."""
+        return want(answer, FAMILY_V1 if self.first_generation else family, dict)
+
+
+def went_well(result: Body) -> bool:
+    """Whether a business result says yes; the flag has two names."""
+    return said_yes(next((result[name] for name in ("success", "isSuccess") if name in result), None))
+
+
+def business_no(result: Body) -> Refused:
+    """What a business result that says no is for us.
+
+    A method's own numbers are not those of the gateway and are not established; its words are kept.
+    """
+    message, code = result.get("message"), result.get("code")
+    words = message if isinstance(message, str) else ""
+    return Refused(Cause.REFUSED, words, code=str(code), said=words)
+
+
+def model_of(result: Body) -> Any:
+    """The model of a result that went well, None where an empty one came without.  Raises Refused for a no."""
+    if not went_well(result):
+        raise business_no(result)
+    return result.get("model")
+
 
 def _model(answer: Body) -> Any:
-    """The business result of a product method; the flag has two names, and an empty result may come without `model`."""
-    result = want(answer, "returnType", dict)
-    flag = next((result[name] for name in ("success", "isSuccess") if name in result), None)
-    if not said_yes(flag):
-        # A method's own numbers are not those of the gateway and are not established.
-        message, code = result.get("message"), result.get("code")
-        raise Refused(Cause.REFUSED, message if isinstance(message, str) else "", code=str(code))
-    return result.get("model")
+    """The business result of a product method."""
+    return model_of(want(answer, FAMILY_V1, dict))
 
 
 def _list(answer: Body) -> list[Any]:

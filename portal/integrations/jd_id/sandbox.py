@@ -1,11 +1,11 @@
 """A JD.ID in a box, both generations of its gateway, as our notes of the protocol describe them (docs/jd.md).
 
 JD.ID ended on 31 March 2023, so nothing else answers.  Shares the signing rule with the client and nothing else.
-Orders are not here yet.
 """
 
 from collections.abc import Mapping
 from datetime import timedelta, timezone
+from functools import partial
 from typing import Any, ClassVar
 
 from portal.contract.world.catalogue import Shelf
@@ -13,12 +13,12 @@ from portal.contract.world.jos import Call, Door, Gateway, Operation, Refusal, g
 from portal.contract.world.jos_codes import described
 from portal.contract.world.oauth import Consent
 from portal.contract.world.records import Level, Seller
-from portal.integrations.jd_id import sandbox_first, sandbox_goods, sandbox_stock
+from portal.integrations.jd_id import sandbox_first, sandbox_goods, sandbox_orders, sandbox_stock
 
 JAKARTA = timezone(timedelta(hours=7))
 NOT_QUALIFIED = "64"
 READY = (
-    Seller.named("jd_id", "samudra", 11, shop_name="Toko Samudra", seed="samudra"),
+    Seller.named("jd_id", "samudra", 11, shop_name="Toko Samudra", seed="samudra", told={"plain_buyers": 1}),
     Seller.named("jd_id", "kenanga", 12, shop_name="Kedai Kenanga", seed="kenanga", level=Level.BASIC),
 )
 _FAMILIES = (
@@ -44,7 +44,7 @@ CONSENT = Consent(
         "intro": "Aplikasi berikut meminta akses ke toko Anda:",
         "app": "Aplikasi",
         "shop": "Toko",
-        "scope": "Aplikasi dapat membaca toko, produk, dan stok, serta mengubah stok dan harga.",
+        "scope": "Aplikasi dapat membaca toko, produk, stok, dan pesanan, serta mengubah stok, harga, dan pengiriman.",
         "email": "Email penjual",
         "password": "Kata sandi",
         "allow": "Izinkan",
@@ -90,6 +90,12 @@ _SECOND = {
     "jingdong.seller.product.sku.write.updateSkuList": Operation(sandbox_stock.update_skus, writes=True),
     "jingdong.epistock.updateEpiMerchantWareStock": Operation(sandbox_stock.update, writes=True),
     "jingdong.epistock.queryEpiMerchantWareStock": Operation(sandbox_stock.query),
+    "jingdong.seller.order.getOrderIdListByCondition": Operation(partial(sandbox_orders.ids, zone=JAKARTA)),
+    "jingdong.seller.order.getOrderInfoByOrderId": Operation(sandbox_orders.info),
+    "jingdong.seller.order.batchGetOrderInfoList": Operation(sandbox_orders.batch),
+    "jingdong.seller.order.printOrder": Operation(sandbox_orders.printed, writes=True),
+    "jingdong.seller.order.sendGoodsOpenApi": Operation(sandbox_orders.sent, writes=True),
+    "jingdong.seller.order.getGoSendOrderStatus": Operation(sandbox_orders.courier),
 }
 
 
@@ -105,6 +111,7 @@ class Sandbox(Gateway):
         audited=True,
         first_id=600_000_000,
         first_parent_id=500_000_000,
+        first_order_id=1_027_000_001,
     )
     consent = CONSENT
     doors: ClassVar[Mapping[str, Door]] = {

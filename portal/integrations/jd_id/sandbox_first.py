@@ -3,8 +3,8 @@
 from typing import Any
 
 from portal.contract.goods_words import BRANDS
-from portal.contract.world.jos import Call, Operation, Refusal, whole
-from portal.integrations.jd_id import sandbox_goods, sandbox_stock
+from portal.contract.world.jos import Call, Operation, Refusal, whole, written_json
+from portal.integrations.jd_id import sandbox_goods, sandbox_orders, sandbox_stock
 
 
 def _positions(call: Call) -> list[Any]:
@@ -59,6 +59,39 @@ def _brands(call: Call) -> Any:
     return sandbox_goods.good(listed)
 
 
+def _order_ids(call: Call) -> Any:
+    """`{"orderStatus": 1, "startRow": 0, "updateTimeBegin": ms, "updateTimeEnd": ms}`."""
+    _named(call, "orderStatus")
+    return sandbox_orders.ids(call)
+
+
+def _orders(call: Call) -> Any:
+    """`[id,id]`; the model is JSON in a text once more."""
+    rows = sandbox_orders.several(call, [str(each) for each in _positions(call)])
+    return sandbox_goods.good(written_json(rows))
+
+
+def _order(call: Call) -> Any:
+    """The id alone."""
+    return sandbox_orders.one(call, str(_positions(call)[0]))
+
+
+def _print(call: Call) -> Any:
+    """`orderId,printType,packages,"PDF"`."""
+    number, kind, packages, form, *_ = [*_positions(call), None, None, None]
+    if (kind, packages, form) != (1, 1, "PDF"):
+        raise Refusal("61", 'orderId,1,1,"PDF"')
+    return sandbox_orders.first_printed(call, whole(number, "orderId"))
+
+
+def _send_goods(call: Call) -> Any:
+    """`{"orderId": …, "expressNo": "…"}`."""
+    waybill = str(_named(call, "expressNo") or "")
+    if not waybill:
+        raise Refusal("60", "expressNo")
+    return sandbox_orders.send_goods(call, whole(_named(call, "orderId"), "orderId"), waybill)
+
+
 OPERATIONS = {
     "com.jd.eptid.warecenter.api.ware.WarePlusClient.getWareTinyInfoListByVenderId": Operation(_spus),
     "com.jd.eptid.warecenter.api.ware.WarePlusClient.getSkuInfoBySpuId": Operation(_skus_of_spu),
@@ -66,6 +99,11 @@ OPERATIONS = {
     "epi.ware.openapi.SkuApi.updateSkuInfo": Operation(_update_sku, writes=True),
     "epi.ware.openapi.warestock.updateWareStock": Operation(_update_stock, writes=True),
     "epi.ware.openapi.warestock.queryWareStockList": Operation(_stock),
+    "epi.popOrder.getOrderIdListByCondition": Operation(_order_ids),
+    "epi.popOrder.getOrderInfoListForBatch": Operation(_orders),
+    "epi.popOrder.getOrderInfoByOrderId": Operation(_order),
+    "epi.pop.order.print.uat1": Operation(_print, writes=True),
+    "epi.popOrder.sendGoods.uat": Operation(_send_goods, writes=True),
     "epi.popShop.getShopBrandList": Operation(_brands),
     "epi.shop.center.sdk.service.outer.ShopSdk.getBrandByShopId": Operation(_brands),
 }

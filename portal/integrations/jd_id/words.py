@@ -84,6 +84,40 @@ SETTINGS = (
         required=False,
         advanced=True,
     ),
+    Setting(
+        key="cod_payment_types",
+        label=Text("Payment types that mean cash on delivery", "Jenis pembayaran COD", "货到付款的支付类型"),
+        help=Text(
+            en="JD.ID's numbers for this are not known. Enter the paymentType numbers of your COD orders, as in 2,5.",
+            id="Angka JD.ID untuk ini tidak diketahui. Isi angka paymentType pesanan COD Anda, misalnya 2,5.",
+            zh="京东印尼的对应数字未知。请填写您的货到付款订单的 paymentType 数字，例如 2,5。",
+        ),
+        required=False,
+        pattern=r"\d{1,9}(\s*,\s*\d{1,9})*",
+        pattern_says=Text(
+            en="Numbers with commas between them, as in 2,5.",
+            id="Angka yang dipisahkan koma, misalnya 2,5.",
+            zh="用逗号分隔的数字，例如 2,5。",
+        ),
+        advanced=True,
+    ),
+    Setting(
+        key="channel_delivery_types",
+        label=Text("Delivery types that JD.ID ships itself", "Jenis pengiriman oleh JD.ID", "由京东印尼发货的配送类型"),
+        help=Text(
+            en="JD.ID's numbers for this are not known. Enter deliveryType numbers, and o2o for o2oOrder, as in 3,o2o.",
+            id="Angka JD.ID tidak diketahui. Isi angka deliveryType, dan o2o untuk o2oOrder, misalnya 3,o2o.",
+            zh="京东印尼的对应数字未知。请填写 deliveryType 数字，o2oOrder 填 o2o，例如 3,o2o。",
+        ),
+        required=False,
+        pattern=r"(\d{1,9}|o2o)(\s*,\s*(\d{1,9}|o2o))*",
+        pattern_says=Text(
+            en="Numbers or o2o with commas between them, as in 3,o2o.",
+            id="Angka atau o2o yang dipisahkan koma, misalnya 3,o2o.",
+            zh="用逗号分隔的数字或 o2o，例如 3,o2o。",
+        ),
+        advanced=True,
+    ),
 )
 
 OPTIONS = (
@@ -118,6 +152,17 @@ OPTIONS = (
         default=False,
     ),
     Option(
+        key="export_prices",
+        label=Text("Sync prices", "Sinkron harga", "同步价格"),
+        help=Text(
+            en="Your prices replace those at JD.ID, in whole rupiah. Off: JD.ID keeps its own.",
+            id="Harga Anda menggantikan harga di JD.ID, dalam rupiah bulat. Mati: harga JD.ID tetap.",
+            zh="您的价格会替换京东印尼的价格（整数印尼盾）。停用时京东印尼保留原价。",
+        ),
+        default=False,
+        needs="export",
+    ),
+    Option(
         key="auto_link",
         label=Text("Link same SKUs", "Tautkan SKU yang sama", "自动关联相同 SKU"),
         help=Text(
@@ -133,6 +178,7 @@ MAY = (
     Text("Read products and stock", "Membaca produk dan stok", "读取商品和库存"),
     Text("Read new orders", "Membaca pesanan baru", "读取新订单"),
     Text("Send stock, if export is on", "Mengirim stok, jika ekspor nyala", "在导出启用时发送库存"),
+    Text("Mark orders as shipped", "Menandai pesanan sudah dikirim", "将订单标记为已发货"),
 )
 MAY_NOT = (
     Text("See your JD.ID password", "Melihat kata sandi JD.ID Anda", "查看您的京东印尼密码"),

@@ -6,6 +6,7 @@ from portal.contract.definition import Check, Grant, HouseValue, Integration, Ki
 from portal.contract.signing import MD5_SALT
 from portal.integrations.jdl import checks, consent, mapping, maps, walk, words
 from portal.integrations.jdl.client import DOMAIN, HOSTS, JdlClient
+from portal.integrations.jdl.fulfilment import FULFILLING
 from portal.integrations.jdl.guide import GUIDE, LETTER
 from portal.integrations.jdl.sandbox import Sandbox
 from portal.integrations.jdl.statuses import STATUS_TEXTS, STATUSES
@@ -82,6 +83,7 @@ INTEGRATION = Integration(
     statuses=STATUSES,
     status_texts=STATUS_TEXTS,
     webhook=WEBHOOK,
+    fulfilling=FULFILLING,
     # JD's limits are not established; these are gentle and ours.
     pace=Pace(rate=8, burst=4, at_once=4),
     sandbox=Sandbox,

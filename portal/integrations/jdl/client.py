@@ -119,12 +119,16 @@ class JdlClient(GatewayClient):
 
         The block of codes goes with it, except the fields that `without` names and those that are blank.
         """
+        return self.answer(operation, arguments, without=without)["data"]
+
+    def answer(self, operation: str, arguments: Mapping[str, Any], *, without: Sequence[str] = ()) -> Body:
+        """Like `call`, with what JD said besides under `said`.  The same arguments make the same bytes every time."""
         block = {field: self.setting(key) for field, key in _BLOCK.items() if field not in without}
         whole = {**{field: value for field, value in block.items() if value}, "systemType": _MERCHANT_SYSTEM}
         body = [self.maps.outward({**whole, **arguments})]
         # Serialised once: what is signed and what is sent must be the same bytes.
         said = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-        return self.perform(operation, said).get("data")
+        return self.perform(operation, said)
 
     def send(self, method: str, said: str) -> Answer:
         """One POST: everything but the body stands in the query."""
@@ -148,11 +152,12 @@ class JdlClient(GatewayClient):
             error = want(body, "error_response", dict)
             raise codes.of_gateway(code_of(error), words_of(error, "en_desc", "zh_desc"), self.maps.gateway_codes)
         reply: Body = self.maps.inward(body)
+        said = words_of(reply, "message", "msg", "errorMsg")
         if not _went_well(reply):
             code = code_of({"code": reply.get("errorCode") or reply.get("code", "")})
-            raise codes.of_service(code, words_of(reply, "message", "msg", "errorMsg"), self.maps.codes)
+            raise codes.with_shortages(codes.of_service(code, said, self.maps.codes), reply.get("data"))
         data = reply.get("data")
-        return {"data": self.maps.inward(opened(data, "data")) if isinstance(data, str) else data}
+        return {"data": self.maps.inward(opened(data, "data")) if isinstance(data, str) else data, "said": said}
 
     # --- operations ---------------------------------------------------------------------------------------------------
 
@@ -179,6 +184,10 @@ class JdlClient(GatewayClient):
         """JD Logistics, outbound or inbound orders of the warehouse: one page, how many there are, how many pages."""
         where = {"warehouseCode": self.setting("warehouse_code")}
         return listed(self.call(operation, {**where, **asked, **paging(number, ORDER_PAGE)}))
+
+    def orders_named(self, reference: str) -> Any:
+        """JD Logistics, outbound orders with one number, in whichever warehouse: the `data` as it came."""
+        return self.call("outstock.query", {"customerOrderNo": reference, **paging(1, ORDER_PAGE)})
 
     def _has_channel(self) -> bool:
         return bool(self.setting("sales_channel_code"))

@@ -6,6 +6,7 @@ An operator may correct both.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from portal.contract.errors import Busy, Cause, Refused, RemoteError, Unauthorised
 from portal.contract.router import CODES
@@ -23,7 +24,10 @@ GATEWAY: Mapping[str, Cause] = {
     "2001": Cause.NO_PERMISSION,
 }
 
-NOT_FOUND = "2342"
+# The domestic warehouses have two numbers for a cancellation that they refuse, and one for one that they look at.
+CANCEL_REFUSED = "2515"
+CANCEL_REFUSALS = frozenset({CANCEL_REFUSED, "2019"})
+CANCEL_ASKED = "2005"
 
 SERVICE: Mapping[str, Cause] = {
     "2000": Cause.VALUE_MISSING,
@@ -37,11 +41,12 @@ SERVICE: Mapping[str, Cause] = {
     "2087": Cause.REFUSED,
     "2130": Cause.WRONG_WAREHOUSE,
     "2147": Cause.WRONG_WAREHOUSE,
-    "2218": Cause.REFUSED,
-    NOT_FOUND: Cause.REFUSED,
-    "2501": Cause.REFUSED,
-    "2510": Cause.REFUSED,
-    "2515": Cause.REFUSED,
+    "2043": Cause.DOES_NOT_FIT,
+    "2218": Cause.REFERENCE_TAKEN,
+    "2342": Cause.NOT_THERE,
+    "2501": Cause.UNKNOWN_GOODS,
+    "2510": Cause.INSUFFICIENT_STOCK,
+    CANCEL_REFUSED: Cause.REFUSED,
     "3008": Cause.REFUSED,
     "4000": Cause.BUSY,
 }
@@ -74,6 +79,27 @@ def of_gateway(code: str, said: str, corrected: Mapping[str, Cause]) -> RemoteEr
 def of_service(code: str, said: str, corrected: Mapping[str, Cause]) -> RemoteError:
     """The error for a refusal by a service.  An unknown number is a refusal: JD understood and said no."""
     return _error(corrected.get(code) or SERVICE.get(code, Cause.REFUSED), code, said, _PAUSES.get(code))
+
+
+def with_shortages(error: RemoteError, data: Any) -> RemoteError:
+    """The same refusal with the SKUs of which there are too few, where JD lists them."""
+    listed = data.get("shortages") if isinstance(data, Mapping) else None
+    if error.cause is not Cause.INSUFFICIENT_STOCK or not isinstance(listed, list):
+        return error
+    told = [_shortage(each) for each in listed if isinstance(each, Mapping)]
+    short = "; ".join(each for each in told if each)
+    if short:
+        error.detail = short[:500]
+        error.said = f"{error.said}: {short}"[:300] if error.said else short[:300]
+    return error
+
+
+def _shortage(row: Mapping[str, Any]) -> str:
+    sku = row.get("customerGoodsId") or row.get("jdGoodsId")
+    if not isinstance(sku, str) or not sku.isprintable():
+        return ""
+    wanted, there = row.get("quantity"), row.get("stockQuantity")
+    return f"{sku} ({wanted} wanted, {there} there)" if isinstance(wanted, int) and isinstance(there, int) else sku
 
 
 def _error(cause: Cause, code: str, said: str, after: float | None) -> RemoteError:

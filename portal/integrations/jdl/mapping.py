@@ -1,18 +1,21 @@
 """JD Logistics' goods, stock and orders in our words.  Pure: a mapping in, a record out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from portal.contract.errors import BadRecord
 from portal.contract.http import parsed
 from portal.contract.reading import local_time, remote_id, text, whole
-from portal.contract.records import RemoteDocument, RemoteListing, RemotePiece, RemoteStock
+from portal.contract.records import RemoteDocument, RemoteListing, RemoteParcel, RemotePiece, RemoteStock, TraceStep
 from portal.integrations.jdl.client import ZONE
 
 # A warehouse keeps goods, not prices; the declaration wants a currency all the same.
 CURRENCY = "CNY"
 
+# The status with which an order's goods leave the warehouse.
+LEFT = "10020"
 _ON = 1
 _NUMBERS = (
     "stockQuantity",
@@ -62,6 +65,7 @@ def stock(raw: Mapping[str, Any]) -> RemoteStock:
 
 def outbound(raw: Mapping[str, Any]) -> RemoteDocument:
     """An order that goes out.  Its tracking number may be there long before the parcel leaves."""
+    left, pieces = _left_at(raw), tuple(_piece(each, "realOutstockQuantity") for each in rows(raw, "goodsDtoList"))
     return RemoteDocument(
         remote_id=remote_id(raw, "serviceBillCode"),
         reference=text(raw, "customerOrderNo"),
@@ -71,7 +75,21 @@ def outbound(raw: Mapping[str, Any]) -> RemoteDocument:
         warehouse=text(raw, "warehouseCode"),
         carrier=text(raw, "actualCarrierName"),
         tracking=text(raw, "preShipWayBill"),
-        pieces=tuple(_piece(each, "realOutstockQuantity") for each in rows(raw, "goodsDtoList")),
+        pieces=pieces,
+        parcels=_parcels(raw, left, pieces),
+        left_at=left,
+    )
+
+
+def step(raw: Mapping[str, Any]) -> TraceStep:
+    """One step of a parcel's way."""
+    return TraceStep(
+        at=local_time(raw, "operateTime", ZONE),
+        title=text(raw, "operateTitle"),
+        remark=text(raw, "operateRemark"),
+        place=text(raw, "location"),
+        category=text(raw, "category"),
+        tracking=text(raw, "trackingNo"),
     )
 
 
@@ -111,6 +129,49 @@ def _piece(raw: Any, done: str) -> RemotePiece:
         done=_count(raw, done),
         damaged=_count(raw, "damagedQuantity"),
     )
+
+
+def _left_at(raw: Mapping[str, Any]) -> datetime | None:
+    """When the first of an order's goods left, None while none has: a tracking number says nothing about it."""
+    told = local_time(raw, "outboundTime", ZONE)
+    steps = [each for each in rows(raw, "statusList") if text(each, "status") == LEFT]
+    moments = [local_time(each, "operateTime", ZONE) for each in steps]
+    return told or min((each for each in moments if each), default=None)
+
+
+def _parcels(
+    raw: Mapping[str, Any], left: datetime | None, pieces: tuple[RemotePiece, ...]
+) -> tuple[RemoteParcel, ...]:
+    """The listed parcels; where none is listed, the one that the order's own tracking number stands for.
+
+    That number names the same parcel once it is listed, so that a parcel which was told early is not told twice.
+    """
+    listed = rows(raw, "packageList")
+    tracking, carrier = text(raw, "preShipWayBill"), text(raw, "actualCarrierName")
+    if not listed and tracking:
+        inside = tuple(RemotePiece(each.sku, each.done) for each in pieces if each.done) if left else ()
+        return (RemoteParcel(tracking, tracking, carrier, left, inside),)
+    skus = {text(each, "jdGoodsId"): text(each, "customerGoodsId") for each in rows(raw, "goodsDtoList")}
+    found = [_parcel(each, carrier, left, skus) for each in listed]
+    early = next((place for place, each in enumerate(found) if tracking and each.tracking == tracking), None)
+    return tuple(replace(each, remote_id=tracking) if place == early else each for place, each in enumerate(found))
+
+
+def _parcel(raw: Any, carrier: str, left: datetime | None, skus: Mapping[str, str]) -> RemoteParcel:
+    """One parcel.  Where JD tells no time of its own for it, it left with the order; `skus` are those of JD's ids."""
+    tracking = text(raw, "trackingNo")
+    return RemoteParcel(
+        remote_id=text(raw, "packageNo").strip() or remote_id(raw, "trackingNo"),
+        tracking=tracking,
+        carrier=text(raw, "carrierName") or text(raw, "carrierCode") or carrier,
+        left_at=(local_time(raw, "outboundTime", ZONE) or left) if left else None,
+        pieces=tuple(_in_parcel(each, skus) for each in rows(raw, "goods")),
+    )
+
+
+def _in_parcel(raw: Any, skus: Mapping[str, str]) -> RemotePiece:
+    number = text(raw, "jdGoodsId")
+    return RemotePiece(text(raw, "customerGoodsId") or skus.get(number) or number, max(0, whole(raw, "quantity") or 0))
 
 
 def _count(raw: Any, name: str) -> int | None:

@@ -1,10 +1,10 @@
-"""What an operator may correct without code, once JD's own document says otherwise: paths, names and numbers.
+"""What an operator may correct without code, once JD's own document says otherwise: paths, names, values and numbers.
 
 The file `PORTAL_JDL_MAPS` is a JSON object with any of these parts, each our word to JD's:
 
     {"paths": {"goods.save": "/fop/open/…"}, "request": {"scCode": "salesChannel"},
-     "reply": {"customerGoodsId": "goodsNo"}, "gateway_codes": {"12": "house_keys"},
-     "codes": {"2130": "wrong_warehouse"}}
+     "reply": {"customerGoodsId": "goodsNo"}, "values": {"orderType": "2"},
+     "gateway_codes": {"12": "house_keys"}, "codes": {"2130": "wrong_warehouse"}}
 """
 
 import json
@@ -33,7 +33,10 @@ PATHS: Mapping[str, str] = {
     "instock.query": "/fop/open/instockprovider/queryinstocklist",
 }
 
-_PARTS = ("paths", "request", "reply", "gateway_codes", "codes")
+# What every order says of itself: to a person rather than a business, and of goods that are not damaged.
+VALUES: Mapping[str, str] = {"orderType": "1", "goodsLevel": "100"}
+
+_PARTS = ("paths", "request", "reply", "values", "gateway_codes", "codes")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,20}")
@@ -46,6 +49,7 @@ class Maps:
     paths: Mapping[str, str] = field(default_factory=lambda: PATHS)
     request: Mapping[str, str] = field(default_factory=dict)
     reply: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=lambda: VALUES)
     gateway_codes: Mapping[str, Cause] = field(default_factory=dict)
     codes: Mapping[str, Cause] = field(default_factory=dict)
 
@@ -86,6 +90,7 @@ def read(text: str) -> Maps:
         paths={**PATHS, **_paths(found)},
         request=_part(found, "request", _is_name, "a field's name"),
         reply={theirs: ours for ours, theirs in _each_once(reply, "reply").items()},
+        values={**VALUES, **_values(found)},
         gateway_codes=_codes(found, "gateway_codes"),
         codes=_codes(found, "codes"),
     )
@@ -105,6 +110,13 @@ def _paths(found: Mapping[str, Any]) -> dict[str, str]:
     part = _part(found, "paths", lambda path: bool(_PATH.fullmatch(path)), "a path such as /fop/open/provider/method")
     if unknown := [name for name in part if name not in PATHS]:
         raise ValueError(f"The maps name an operation {unknown[0]!r}; there are {', '.join(PATHS)}.")
+    return part
+
+
+def _values(found: Mapping[str, Any]) -> dict[str, str]:
+    part = _part(found, "values", lambda text: bool(_CODE.fullmatch(text)), "a value such as 2")
+    if unknown := [name for name in part if name not in VALUES]:
+        raise ValueError(f"The maps give a value to {unknown[0]!r}; there are {', '.join(VALUES)}.")
     return part
 
 

@@ -18,6 +18,7 @@ from portal.integrations.jdl.sandbox_deeds import Deeds, codes_shown
 from portal.integrations.jdl.sandbox_first_day import settle
 from portal.integrations.jdl.sandbox_gateway import Gateway
 from portal.integrations.jdl.sandbox_oauth import OAuth
+from portal.integrations.jdl.sandbox_pace import Walker
 from portal.integrations.jdl.sandbox_push import Pusher
 
 _LARGEST_CALL = 4 * 1024 * 1024
@@ -38,9 +39,10 @@ class Sandbox:
     def __init__(self, world: World) -> None:
         self.world = world
         self.pusher = Pusher(world)
+        self.walker = Walker(world, self.pusher.tell)
         self._gateway = Gateway(world, self.pusher.tell, lambda seller: settle(world, seller))
         self._oauth = OAuth(world)
-        self.deeds: tuple[Deed, ...] = Deeds(world, self.pusher).listed()
+        self.deeds: tuple[Deed, ...] = Deeds(world, self.pusher, self.walker).listed()
         if any(not each["done"] for each in self.pusher.listed()):
             self.pusher.begin()
 

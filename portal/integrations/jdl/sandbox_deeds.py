@@ -1,4 +1,4 @@
-"""What the control page can do at the sandbox of JD Logistics: move orders, set stock, push, switch."""
+"""What the control page can do at the sandbox of JD Logistics: move orders and deliveries, set stock, push, switch."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,10 +6,12 @@ from typing import Any
 from portal.contract.world.deeds import Deed
 from portal.contract.world.records import Seller
 from portal.contract.world.world import World
-from portal.integrations.jdl import sandbox_goods, sandbox_instock, sandbox_outstock, sandbox_stock
+from portal.integrations.jdl import sandbox_goods, sandbox_instock, sandbox_stock
 from portal.integrations.jdl.sandbox_accounts import codes_of
 from portal.integrations.jdl.sandbox_first_day import settle
 from portal.integrations.jdl.sandbox_oauth import SUBSCRIBED
+from portal.integrations.jdl.sandbox_order_deeds import OrderDeeds
+from portal.integrations.jdl.sandbox_pace import Walker
 from portal.integrations.jdl.sandbox_papers import Paper
 from portal.integrations.jdl.sandbox_push import HOOK, Pusher
 
@@ -20,23 +22,16 @@ _YES = frozenset({"1", "true", "on", "yes"})
 class Deeds:
     """The deeds of one sandbox."""
 
-    def __init__(self, world: World, pusher: Pusher) -> None:
+    def __init__(self, world: World, pusher: Pusher, walker: Walker) -> None:
         self._world = world
         self._pusher = pusher
+        self._orders = OrderDeeds(world, pusher.tell, walker)
 
     def listed(self) -> tuple[Deed, ...]:
         """All of them."""
         who = {"integration": "jdl", "account": "northwick"}
         return (
-            Deed(
-                name="order",
-                title="Move an outbound order",
-                what="brings an outbound order to its next status, or to the one that is named; without a reference "
-                "all that can go on",
-                fields={"reference": "Order number (empty: all)", "status": "Status (empty: the next one)"},
-                example={**who, "reference": "NO-1001", "status": "10020"},
-                run=self._order,
-            ),
+            *self._orders.listed(),
             Deed(
                 name="inbound",
                 title="Move an inbound order",
@@ -87,20 +82,6 @@ class Deeds:
         )
 
     # --- deeds --------------------------------------------------------------------------------------------------------
-
-    def _order(self, seller: Seller, said: Said) -> Any:
-        settle(self._world, seller)
-        status = str(said.get("status") or "")
-        with self._world.deed():
-            if said.get("reference"):
-                papers = [self._paper(seller, sandbox_outstock.KIND, str(said["reference"]))]
-            else:
-                found = self._world.memory.papers(seller.name, sandbox_outstock.KIND).values()
-                papers = [each for each in found if each["status"] in sandbox_outstock.WALK[:-1]]
-            moved = [
-                sandbox_outstock.advance(self._world, seller, paper, status, self._pusher.tell) for paper in papers
-            ]
-        return [sandbox_outstock.record(self._world, seller, each) for each in moved]
 
     def _inbound(self, seller: Seller, said: Said) -> Any:
         settle(self._world, seller)

@@ -5,7 +5,7 @@ from typing import Any
 from portal.contract.goods import draw
 from portal.contract.world.records import Seller
 from portal.contract.world.world import World
-from portal.integrations.jdl import sandbox_goods, sandbox_instock, sandbox_outstock, sandbox_stock
+from portal.integrations.jdl import sandbox_goods, sandbox_instock, sandbox_moves, sandbox_stock
 from portal.integrations.jdl.sandbox_accounts import codes_of
 from portal.integrations.jdl.sandbox_goods import Good
 from portal.integrations.jdl.sandbox_papers import Paper, move_all
@@ -40,20 +40,20 @@ def _outbound(world: World, seller: Seller, reference: str, place: int, status: 
         return
     name, country, city = _NAMES[place % len(_NAMES)]
     code = codes_of(seller).sites[0].code
-    paper = sandbox_outstock.new_paper(world, seller, reference, code, lines)
+    paper = sandbox_moves.new_paper(world, seller, reference, code, lines)
     paper["consignee"] = {"consigneeName": name, "country": country, "city": city}
     _begun(paper, len(_OUTBOUND) - place, 9)
     move_all(world, seller, paper, {"reserved": 1}, sandbox_stock.LOCKED)
-    steps = [*sandbox_outstock.WALK[1 : _depth(status)], *([status] if status not in sandbox_outstock.WALK else [])]
+    steps = [*sandbox_moves.WALK[1 : _depth(status)], *([status] if status not in sandbox_moves.WALK else [])]
     for step in steps:
-        sandbox_outstock.advance(world, seller, paper, step, _nobody)
+        sandbox_moves.advance(world, seller, paper, step, _nobody)
     _spread(paper)
-    world.memory.keep_paper(seller.name, sandbox_outstock.KIND, reference, paper)
+    world.memory.keep_paper(seller.name, sandbox_moves.KIND, reference, paper)
 
 
 def _depth(status: str) -> int:
     """How many steps of the walk an order with this status has behind it."""
-    walk = sandbox_outstock.WALK
+    walk = sandbox_moves.WALK
     return {"10035": 5, "10028": 2, "10051": 3}.get(status) or walk.index(status) + 1
 
 
@@ -87,6 +87,7 @@ def _spread(paper: Paper) -> None:
     for name, status in (("left", "10020"), ("delivered", "10034")):
         if name in paper:
             paper[name] = moments.get(status, paper["updated"])
+    paper["parcels"] = [{**each, "left": paper["left"]} for each in paper.get("parcels", [])]
 
 
 def _lines(world: World, seller: Seller, place: int, count: int) -> list[dict[str, Any]]:

@@ -66,12 +66,26 @@ def made_lines(call: Call) -> list[dict[str, Any]]:
 
 def move_all(world: World, seller: Seller, paper: Paper, signs: Mapping[str, int], kind: int) -> Mapping[str, Any]:
     """Moves the stock of every line by its quantity times the sign of each number; gives the message of the change."""
+    return move_some(world, seller, paper, {each["line"]: each["quantity"] for each in paper["lines"]}, signs, kind)
+
+
+def move_some(
+    world: World, seller: Seller, paper: Paper, pieces: Mapping[str, int], signs: Mapping[str, int], kind: int
+) -> Mapping[str, Any]:
+    """Like `move_all`, by so many pieces of each line."""
     changed = []
     for line, good in goods_of(world, seller, paper):
-        by = {name: sign * line["quantity"] for name, sign in signs.items()}
-        sandbox_stock.move(world, seller, paper["warehouse"], good, **by)
-        changed.append(good)
+        count = pieces.get(line["line"], 0)
+        if count:
+            by = {name: sign * count for name, sign in signs.items()}
+            sandbox_stock.move(world, seller, paper["warehouse"], good, **by)
+            changed.append(good)
     return sandbox_stock.change(world, seller, paper["warehouse"], changed, kind)
+
+
+def key_of(paper: Paper) -> str:
+    """What a paper is kept under: the customer's number, with a number of its own for a bill that was split off."""
+    return str(paper.get("key", paper["reference"]))
 
 
 def named(call: Call, kind: str, name: str) -> Paper:

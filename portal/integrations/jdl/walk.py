@@ -17,7 +17,6 @@ from portal.contract.errors import Cause, Garbled, Refused
 from portal.contract.records import Page
 from portal.integrations.jdl.checks import with_offers
 from portal.integrations.jdl.client import GOODS_PAGE, ORDER_PAGE, STOCK_PAGE, ZONE, JdlClient
-from portal.integrations.jdl.codes import NOT_FOUND
 
 Row = Mapping[str, Any]
 Asked = Callable[[int], tuple[list[Any], int, int]]
@@ -116,7 +115,7 @@ def _some(client: JdlClient, keys: Sequence[str], size: int, asks: Callable[[Seq
         try:
             pages = list(_pages(client, asks(wanted[start : start + size]), size, None))
         except Refused as why:
-            if why.code != NOT_FOUND:
+            if why.cause is not Cause.NOT_THERE:
                 raise
             continue
         found += [row for page in pages for row in page.items]

@@ -1,0 +1,31 @@
+"""Asking every sales channel for new orders at once, instead of waiting until each is asked by itself."""
+
+import sqlalchemy as sa
+
+from portal import integrations
+from portal.contract.definition import Resource
+from portal.flows import resources, sync
+from portal.flows.audit import By
+from portal.kit.db import db, whose
+from portal.kit.errors import Refusal
+from portal.models import Connection, ConnectionState
+
+
+def ask_all(by: By) -> list[Connection]:
+    """The button *Check for new orders*: the channels that are asked now, by name.
+
+    Raises Refusal where no channel is on that brings orders.  One whose run is open already is not asked twice.
+    """
+    query = sa.select(Connection).where(Connection.merchant_id == whose(), Connection.state == ConnectionState.ACTIVE)
+    known = db.session.scalars(query.order_by(Connection.name, Connection.id)).all()
+    asked = [each for each in known if _brings_orders(each)]
+    if not asked:
+        raise Refusal("no_orders_come_in")
+    for each in asked:
+        sync.ask(each, Resource.ORDERS, by)
+    return asked
+
+
+def _brings_orders(connection: Connection) -> bool:
+    declared = Resource.ORDERS in integrations.get(connection.integration).pulls
+    return declared and resources.wanted(connection, Resource.ORDERS) and not sync.rests(connection)
