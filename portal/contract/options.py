@@ -37,7 +37,8 @@ class Options:
     def read(cls, saved: Mapping[str, Any]) -> Self:
         """From the saved mapping; what is not named there keeps its default, what is unknown here is left out."""
         known = {each.name for each in fields(cls)}
-        values = {key: value for key, value in saved.items() if key in known}
+        empty = {each.name for each in fields(cls) if each.default is None}
+        values = {key: value for key, value in saved.items() if key in known and (value is not None or key in empty)}
         moment = values.get("import_orders_from")
         if isinstance(moment, str):
             values["import_orders_from"] = datetime.fromisoformat(moment)

@@ -35,6 +35,8 @@ from portal.models import (
 from portal.models.work import work_key
 
 MOST_TOGETHER = 15
+# In minutes: nobody's order waits longer than a day for another.
+LONGEST_WINDOW = 24 * 60
 # A parcel that waits for another order leaves so long before the first of them is due.
 SAFETY = timedelta(hours=1)
 UNMERGED = "unmerged"
@@ -198,7 +200,7 @@ def _options(orders: Sequence[Order]) -> dict[uuid.UUID, Options]:
 
 def _window(order: Order, options: Mapping[uuid.UUID, Options]) -> timedelta:
     said = options.get(order.connection_id) if order.connection_id else None
-    return timedelta(minutes=said.merge_window if said else 0)
+    return timedelta(minutes=min(said.merge_window, LONGEST_WINDOW) if said else 0)
 
 
 def _unmerged(orders: Sequence[Order]) -> set[uuid.UUID]:

@@ -8,6 +8,9 @@ import re
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+
+from portal.kit.db import Base
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTAL = sorted((ROOT / "portal").rglob("*.py"))
@@ -50,10 +53,26 @@ def test_no_time_but_through_the_clock() -> None:
             assert not re.search(r"datetime\.(utcnow|now)\(|date\.today\(", text), path.relative_to(ROOT)
 
 
-def test_no_float_near_money() -> None:
-    for path in PORTAL:
-        if "money" in path.name or "mapping" in path.name:
-            assert "float(" not in path.read_text(), path.relative_to(ROOT)
+ABOUT_NUMBERS = re.compile(
+    r"portal/(kit/money|contract/(options|writing|reading)"
+    r"|flows/(stock|order|push|levels|drift|rehearsals|bundles|price|outbound|leaving|following|planning|rule|routing)"
+    r"|integrations/\w+/(orders|outward|mapping|fulfilment|shipping)|web/(amounts|stock|prices|order|explained))"
+)
+
+
+def test_no_float_near_money_or_pieces() -> None:
+    """No column is a float, and where amounts and pieces are worked with nothing is made one or divided into one."""
+    for table in Base.metadata.tables.values():
+        for column in table.columns:
+            assert not isinstance(column.type, sa.Float | sa.Numeric), f"{table.name}.{column.name}"
+    looked_at = [path for path in PORTAL if ABOUT_NUMBERS.match(path.relative_to(ROOT).as_posix())]
+    assert len(looked_at) > 40
+    for path in looked_at:
+        for node in ast.walk(ast.parse(path.read_text())):
+            made = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"float", "round"}
+            divided = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+            assert not made, f"{path.relative_to(ROOT)}:{node.lineno}"  # type: ignore[attr-defined]
+            assert not divided, f"{path.relative_to(ROOT)}:{node.lineno}"  # type: ignore[attr-defined]
 
 
 def test_no_template_has_an_inline_style_a_handler_a_script_or_unescaped_output() -> None:

@@ -1,6 +1,7 @@
 """What the screens say about JD.com, in the order and with the names of JD.com's own sheet."""
 
 from portal.contract.definition import Entry, Option, Setting, Step
+from portal.contract.order_options import CONFIRM_FIRST, MERGING
 from portal.contract.words import Text
 from portal.integrations.jd_com.client import LIVE, PRE_RELEASE
 
@@ -145,6 +146,7 @@ OPTIONS = (
         ),
         default=False,
     ),
+    *MERGING,
     Option(
         key="import_orders_from",
         label=Text("Order Importing Type", "Mulai impor pesanan", "订单导入方式"),
@@ -159,6 +161,7 @@ OPTIONS = (
             "moment": Text("From a date and time", "Sejak tanggal dan jam tertentu", "从指定日期和时间开始"),
         },
     ),
+    CONFIRM_FIRST,
 )
 
 GUIDE = (

@@ -1,6 +1,7 @@
 """What the screens say about JD.ID, in the order and with the names that its seller centre and console had."""
 
 from portal.contract.definition import Entry, Option, Setting
+from portal.contract.order_options import CONFIRM_FIRST, MERGING
 from portal.contract.words import Text
 
 NAME = "JD.ID"
@@ -172,6 +173,18 @@ OPTIONS = (
         ),
         default=True,
     ),
+    Option(
+        key="auto_merge",
+        label=Text("Merge orders", "Gabung pesanan otomatis", "自动合并订单"),
+        help=Text(
+            en="Joins open orders of the same customer, or to the same address, into one shipment.",
+            id="Menggabungkan pesanan terbuka dari pelanggan atau alamat yang sama menjadi satu pengiriman.",
+            zh="将同一客户或同一地址的未发货订单合并为一个包裹。",
+        ),
+        default=False,
+    ),
+    *MERGING,
+    CONFIRM_FIRST,
 )
 
 MAY = (
