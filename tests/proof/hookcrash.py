@@ -91,7 +91,7 @@ def _killing(stack: Stack, sender: Sender, kills: int, dice: random.Random) -> i
         due = (done + dice.random()) * total / kills
         stack.until(lambda due=due: len(sender.thanked) >= due or not sender.is_alive(), 120)
         if not sender.is_alive() or done >= kills:
-            sender.join(60)
+            stack.until(lambda: not sender.is_alive(), 60)  # What was killed last is started again meanwhile.
             break
         done += stack.kill(house.WEB, "group" if done % WHOLE_EVERY == WHOLE_EVERY - 1 else "child")
     return done

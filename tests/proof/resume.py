@@ -186,12 +186,15 @@ class Import:
     def numbers(self) -> dict[str, Any]:
         """The numbers of the run; empty before there is one."""
         rows = self._stack.rows(
-            f"select {', '.join(NUMBERS)} from run where merchant_id = %s order by id limit 1", self.merchant
+            f"select {', '.join(NUMBERS)} from run where merchant_id = %s and resource = 'products' order by id",
+            self.merchant,
         )
         return dict(zip(NUMBERS, rows[0], strict=True)) if rows else {}
 
     def runs(self) -> int:
-        return int(self._stack.one("select count(*) from run where merchant_id = %s", self.merchant))
+        """How many runs of the catalogue there are; orders come in by runs of their own."""
+        query = "select count(*) from run where merchant_id = %s and resource = 'products'"
+        return int(self._stack.one(query, self.merchant))
 
     def lease(self) -> int:
         """How often the work of the run was claimed."""
@@ -206,7 +209,9 @@ class Import:
         return self._stack.rows(query, self.merchant)
 
     def seconds(self) -> float:
-        query = "select extract(epoch from max(ended_at) - min(started_at)) from run where merchant_id = %s"
+        query = """
+            select extract(epoch from max(ended_at) - min(started_at)) from run
+            where merchant_id = %s and resource = 'products'"""
         return float(self._stack.one(query, self.merchant) or 0)
 
     def _listings(self) -> list[tuple[Any, ...]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -157,17 +157,18 @@ def test_a_worker_that_dies_behind_the_last_page_does_not_make_the_run_begin_ane
     connections.turn_on(jd_com(sandbox), LINTAS)
     end, ends = sync._end, []
 
-    def die_first(*given: Any) -> work.Outcome:
-        ends.append(given)
-        if len(ends) == 1:
-            raise InterruptedError("killed behind the last page")
-        return end(*given)
+    def die_first(run_id: uuid.UUID, connection: Connection) -> work.Outcome:
+        if db.session.scalar(sa.select(Run.resource).where(Run.id == run_id)) == "products":
+            ends.append(run_id)
+            if len(ends) == 1:
+                raise InterruptedError("killed behind the last page")
+        return end(run_id, connection)
 
     monkeypatch.setattr(sync, "_end", die_first)
     work_off()
     lantern.extensions["lintas"] = before
     run = db.session.scalars(sa.select(Run).where(Run.resource == "products")).one()
-    assert (len([each for each in ends if each[0] == run.id]), run.state) == (2, RunState.DONE)
+    assert (len(ends), run.state) == (2, RunState.DONE)
     assert run.seen == run.total == db.session.scalar(sa.select(sa.func.count()).select_from(Listing))
 
 
