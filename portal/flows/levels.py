@@ -102,11 +102,6 @@ def of_products(product_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Shown]:
     return _read(OF_PRODUCTS, {"products": array(product_ids)})
 
 
-def of_connection(connection_id: uuid.UUID) -> dict[uuid.UUID, Shown]:
-    """The levels of every linked listing at a channel, by listing."""
-    return _read(OF_A_CONNECTION, {"connection": connection_id})
-
-
 def _read(chosen: str, values: Mapping[str, Any]) -> dict[uuid.UUID, Shown]:
     rows = db.session.execute(sa.text(derived(chosen)), {"merchant": whose(), **values})
     return {row.listing_id: Shown(*row) for row in rows}

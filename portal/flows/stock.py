@@ -1,7 +1,7 @@
 """What orders take of the stock: promised when an order is known, gone when it has left, given back when it ends."""
 
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -328,19 +328,3 @@ def receive(pieces: Mapping[uuid.UUID, int], who: str, *, order_id: uuid.UUID | 
     for product_id, number in wanted.items():
         ledger.move(product_id, StockWhy.RECEIPT, on_hand=min(number, MOST), cause=cause)
     ledger.write()
-
-
-def open_parts(order_ids: Collection[uuid.UUID]) -> Iterator[tuple[uuid.UUID, uuid.UUID, uuid.UUID, int, bool]]:
-    """The open reservations of these orders: order, line, product, pieces, and whether they are firm."""
-    rows = db.session.execute(
-        sa.text(
-            """
-            select order_id, line_id, product_id, quantity, firm from reservation
-            where merchant_id = :merchant and order_id = any(cast(:orders as uuid[])) and state = 'open'
-            order by order_id, line_id, product_id
-            """
-        ),
-        {"merchant": whose(), "orders": array(set(order_ids))},
-    )
-    for row in rows:
-        yield row.order_id, row.line_id, row.product_id, row.quantity, row.firm

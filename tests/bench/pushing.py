@@ -21,7 +21,7 @@ from portal.flows.stock_ledger import Cause
 from portal.kit.clock import now
 from portal.kit.db import array, db, whose
 from portal.kit.ids import new_id
-from portal.models import Connection, ExportStage, Product, StockWhy, Work
+from portal.models import ExportStage, Listing, Product, StockWhy, Work
 from tests.bench import ground, imports
 from tests.bench.figure import Asked, Figure, Watch, at_least, at_most
 from tests.bench.stand_in import standing_in
@@ -191,8 +191,8 @@ def _send_all(lanes: Sequence[str]) -> None:
 
 def _check(remote: Counting) -> None:
     """Every channel shows what it should, and nothing is left to send."""
-    channels = db.session.scalars(sa.select(Connection.id).where(Connection.merchant_id == whose())).all()
-    shown = {each.remote_id: each.level for channel in channels for each in levels.of_connection(channel).values()}
+    listings = db.session.scalars(sa.select(Listing.id).where(Listing.merchant_id == whose())).all()
+    shown = {each.remote_id: each.level for each in levels.of(listings).values()}
     assert shown == remote.shows
     left = db.session.scalar(sa.text("select count(*) from push where sent < wanted or acked < sent"))
     assert not left, f"{left} listings are not told"
