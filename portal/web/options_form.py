@@ -221,5 +221,8 @@ def _said(each: Option, options: Mapping[str, Any], zone: str) -> str:
 
 
 def asks(one: Integration) -> bool:
-    """Whether the options need a step of their own: plain switches have a default and can wait for the last page."""
-    return any(each.entry is not Entry.SWITCH for each in one.options)
+    """Whether the options need a step of their own.
+
+    Plain switches, and what belongs to one of them, have a default and can wait for the last page.
+    """
+    return any(each.entry is not Entry.SWITCH and not each.needs for each in one.options)
