@@ -66,12 +66,18 @@ def test_the_export_is_looked_at_before_it_is_let_out(trade: Trade, market: str)
     trade.until(lambda: trade.shelf(goods, market) == shown, f"{market} shows {shown}")
 
 
-def test_a_rule_is_tried_on_the_last_orders_before_it_is_saved(open_trade: Trade) -> None:
-    trade = open_trade
+def takes_one(trade: Trade) -> str:
+    """The page of an order of JD.com that was just routed: a rule is tried on orders that are there."""
     number = trade.place("jd_com", trade.goods(), 1)
     trade.look_for_orders()
     path = trade.order(number)
     trade.routed(path, "assigned")
+    return path
+
+
+def test_a_rule_is_tried_on_the_last_orders_before_it_is_saved(open_trade: Trade) -> None:
+    trade = open_trade
+    path = takes_one(trade)
     trade.make_rule(RULE, "jd_com", jdl.NAME)
     trade.visit.open(path)
     trade.visit.sees("No rule takes it, so it goes to the default plugin, %(plugin)s.", plugin=jdl.NAME)
@@ -84,6 +90,7 @@ def test_orders_of_both_channels_are_sent_shipped_and_confirmed_and_stock_falls_
     trade, visit, page = open_trade, open_trade.visit, open_trade.page
     plugin, count = jdl.NAME, visit.words.count
     if not trade.rules(RULE):
+        takes_one(trade)
         trade.make_rule(RULE, "jd_com", plugin)
     goods = trade.goods()
     on_hand, reserved = trade.stock(goods)
