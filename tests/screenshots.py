@@ -111,7 +111,9 @@ def connect_jd_id(visit: Visit, album: Album) -> None:
 
     def running() -> None:
         page.locator(".toast").hover()  # It waits for who reads it.
-        expect(page.locator("#first_check .stats dd").filter(has_not_text=re.compile("^0$")).first).to_be_visible()
+        expect(page.locator("#first_check .stats dd").filter(has_not_text=re.compile("^0$")).first).to_be_visible(
+            timeout=IMPORT_PATIENCE
+        )
         album.take(page, "jd-id-import")
         sandbox.control("clear", integration="jd_id")
 
