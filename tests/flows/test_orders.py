@@ -490,7 +490,7 @@ def test_one_order_is_asked_for_again_by_its_id(pasar: Pasar) -> None:
 
 
 def test_many_orders_imported_twice_leave_what_once_left(pasar: Pasar) -> None:
-    many = 2_000
+    many = 10_000
     shop = channel(start=now() - timedelta(hours=9))
     linked(shop, "L1", "A")
     pasar.size = 100
