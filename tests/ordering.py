@@ -7,33 +7,26 @@ shows an order that arrived late only when it has arrived.
 from __future__ import annotations
 
 import bisect
-import importlib
 import json
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
-from wsgiref.simple_server import make_server
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-import portal.integrations
-from portal.contract.definition import Integration
 from portal.flows import connections
 from portal.flows.audit import LINTAS
-from portal.flows.house import House
-from portal.integrations import all_integrations
 from portal.kit.clock import now
 from portal.kit.db import db
 from portal.models import Connection, ConnectionState, Store
-from tests.pushing import Quiet
+from tests import remotes
 
 KEY = "pasar"
 ZONE = timezone(timedelta(hours=8))
@@ -144,7 +137,7 @@ def order(raw):
     )
 '''
 
-FILES = {"__init__.py": DEFINITION, "client.py": CLIENT}
+FILES = {f"{KEY}/__init__.py": DEFINITION, f"{KEY}/client.py": CLIENT}
 
 
 @dataclass
@@ -230,42 +223,11 @@ def line(number: str, sku: str, quantity: int = 1, **more: Any) -> dict[str, Any
 
 
 @contextmanager
-def registered(folder: Path) -> Iterator[Integration]:
-    """The integration beside the others."""
-    for name, content in FILES.items():
-        file = folder / KEY / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content, "utf-8")
-    portal.integrations.__path__.append(str(folder))
-    importlib.invalidate_caches()
-    all_integrations.cache_clear()
-    try:
-        yield all_integrations()[KEY]
-    finally:
-        portal.integrations.__path__.remove(str(folder))
-        for name in [name for name in sys.modules if name.startswith(f"portal.integrations.{KEY}")]:
-            del sys.modules[name]
-        all_integrations.cache_clear()
-
-
-@contextmanager
 def open_at(app: Flask, folder: Path) -> Iterator[Pasar]:
     """The channel, registered and listening, with this portal pointed at it."""
     remote = Pasar()
-    server = make_server("127.0.0.1", 0, remote, handler_class=Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    remote.url = f"http://127.0.0.1:{server.server_port}"
-    old: House = app.extensions["lintas"]
-    app.extensions["lintas"] = House(replace(old.settings, sandbox_url=remote.url), old.keyring, old.redis)
-    try:
-        with registered(folder):
-            yield remote
-    finally:
-        app.extensions["lintas"] = old
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with remotes.opened(app, folder, remote, FILES):
+        yield remote
 
 
 @pytest.fixture

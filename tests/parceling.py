@@ -6,31 +6,25 @@ middle of a call.
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
-from wsgiref.simple_server import make_server
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-import portal.integrations
 from portal.contract.records import Consignee, OrderStatus, RemoteDocument, RemoteParcel, RemotePiece
 from portal.flows import order_buyers, planning, stock, stock_counts, warehouse, work
 from portal.flows.audit import By
-from portal.flows.house import House
 from portal.flows.order_buyers import Buyer
-from portal.integrations import all_integrations
 from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.models import (
@@ -45,8 +39,7 @@ from portal.models import (
     StockWhy,
     Work,
 )
-from tests import goods, selling
-from tests.pushing import Quiet
+from tests import goods, remotes, selling
 from workers.jobs import VERBS
 
 MEI = By("Mei Lin")
@@ -295,43 +288,11 @@ class Yard:
 
 
 @contextmanager
-def registered(folder: Path) -> Iterator[None]:
-    """Both integrations beside the others."""
-    for name, content in FILES.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content, "utf-8")
-    portal.integrations.__path__.append(str(folder))
-    importlib.invalidate_caches()
-    all_integrations.cache_clear()
-    try:
-        yield
-    finally:
-        portal.integrations.__path__.remove(str(folder))
-        for key in (PLUGIN, CHANNEL):
-            for name in [name for name in sys.modules if name.startswith(f"portal.integrations.{key}")]:
-                del sys.modules[name]
-        all_integrations.cache_clear()
-
-
-@contextmanager
 def open_at(app: Flask, folder: Path) -> Iterator[Yard]:
     """Both remotes, registered and listening, with this portal pointed at them."""
     yard = Yard()
-    server = make_server("127.0.0.1", 0, yard, handler_class=Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yard.url = f"http://127.0.0.1:{server.server_port}"
-    old: House = app.extensions["lintas"]
-    app.extensions["lintas"] = House(replace(old.settings, sandbox_url=yard.url), old.keyring, old.redis)
-    try:
-        with registered(folder):
-            yield yard
-    finally:
-        app.extensions["lintas"] = old
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with remotes.opened(app, folder, yard, FILES):
+        yield yard
 
 
 @pytest.fixture

@@ -8,32 +8,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import importlib
 import json
-import sys
-import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-import portal.integrations
-from portal.contract.definition import Integration
 from portal.flows import connections, secrets, webhooks
 from portal.flows.audit import LINTAS
-from portal.flows.house import House
-from portal.integrations import all_integrations
 from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.models import Connection, ConnectionState, Delivery, Store
+from tests import remotes
 
 KEY = "kirim"
 
@@ -134,7 +126,7 @@ def hint(push):
     return Hint(topic, body.get("resource", "stock"), tuple(body["skus"]))
 '''
 
-FILES = {"__init__.py": DEFINITION, "client.py": CLIENT, "webhook.py": WEBHOOK}
+FILES = {f"{KEY}/__init__.py": DEFINITION, f"{KEY}/client.py": CLIENT, f"{KEY}/webhook.py": WEBHOOK}
 
 
 @dataclass
@@ -158,50 +150,12 @@ class Kirim:
         return [json.dumps(body).encode()]
 
 
-@contextmanager
-def registered(folder: Path) -> Iterator[Integration]:
-    """The integration beside the others."""
-    for name, content in FILES.items():
-        file = folder / KEY / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content, "utf-8")
-    portal.integrations.__path__.append(str(folder))
-    importlib.invalidate_caches()
-    all_integrations.cache_clear()
-    try:
-        yield all_integrations()[KEY]
-    finally:
-        portal.integrations.__path__.remove(str(folder))
-        for name in [name for name in sys.modules if name.startswith(f"portal.integrations.{KEY}")]:
-            del sys.modules[name]
-        all_integrations.cache_clear()
-
-
 @pytest.fixture
 def kirim(tmp_path: Path, app: Flask) -> Iterator[Kirim]:
     """The remote, registered and listening, with the portal of the tests pointed at it."""
     remote = Kirim()
-    server = make_server("127.0.0.1", 0, remote, handler_class=Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    remote.url = f"http://127.0.0.1:{server.server_port}"
-    old: House = app.extensions["lintas"]
-    app.extensions["lintas"] = House(replace(old.settings, sandbox_url=remote.url), old.keyring, old.redis)
-    try:
-        with registered(tmp_path):
-            yield remote
-    finally:
-        app.extensions["lintas"] = old
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class Quiet(WSGIRequestHandler):
-    """Writes no line per request."""
-
-    def log_message(self, *args: object) -> None:
-        """Nothing."""
+    with remotes.opened(app, tmp_path, remote, FILES):
+        yield remote
 
 
 @dataclass(frozen=True)

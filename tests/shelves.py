@@ -6,33 +6,27 @@ to be edited by hand.
 
 from __future__ import annotations
 
-import importlib
 import json
 import random
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-import portal.integrations
 from portal.flows import connections, linking
 from portal.flows.audit import LINTAS
-from portal.flows.house import House
-from portal.integrations import all_integrations
 from portal.kit.db import db, whose
 from portal.kit.ids import new_id
 from portal.models import Connection, ConnectionState, ExportStage, Listing, Product, Stock, Store
+from tests import remotes
 from tests.goods import listing, product, take_in
 
 KEY = "rak"
@@ -139,47 +133,13 @@ class Rak:
         return {"refused": sorted(self.refused & said["set"].keys())}
 
 
-class _Threaded(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _Quiet(WSGIRequestHandler):
-    """Writes no line per request."""
-
-    def log_message(self, *args: object) -> None:
-        """Nothing."""
-
-
 @contextmanager
 def opened(app: Flask, folder: Path) -> Iterator[Rak]:
     """The marketplace, registered and listening, with the portal pointed at it."""
-    for name, content in {"__init__.py": DEFINITION, "client.py": CLIENT}.items():
-        file = folder / KEY / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content, "utf-8")
     remote = Rak()
-    server = make_server("127.0.0.1", 0, remote, server_class=_Threaded, handler_class=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    remote.url = f"http://127.0.0.1:{server.server_port}"
-    old: House = app.extensions["lintas"]
-    paces = old.settings.paces | {KEY: 5000.0}
-    new = replace(old.settings, sandbox_url=remote.url, paces=paces)
-    app.extensions["lintas"] = House(new, old.keyring, old.redis)
-    portal.integrations.__path__.append(str(folder))
-    importlib.invalidate_caches()
-    all_integrations.cache_clear()
-    try:
+    files = {f"{KEY}/__init__.py": DEFINITION, f"{KEY}/client.py": CLIENT}
+    with remotes.opened(app, folder, remote, files, threaded=True, paces={KEY: 5000.0}):
         yield remote
-    finally:
-        portal.integrations.__path__.remove(str(folder))
-        for name in [name for name in sys.modules if name.startswith(f"portal.integrations.{KEY}")]:
-            del sys.modules[name]
-        all_integrations.cache_clear()
-        app.extensions["lintas"] = old
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture

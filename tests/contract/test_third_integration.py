@@ -1,21 +1,17 @@
 """A third remote as one folder of literal files: it is found and asked the same as the others, unasked."""
 
-import importlib
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import httpx
 import pytest
 
-import portal.integrations
 from portal.contract.definition import Integration
 from portal.contract.http import Account, ApiClient
 from portal.integrations import all_integrations
 from tests.contract import checks, checks_of_answers
 from tests.contract.lines import line_to
+from tests.remotes import registered, served
 
 DEFINITION = '''
 """Pasar, a remote that exists in this test only."""
@@ -160,22 +156,10 @@ FILES = {
 @pytest.fixture
 def third(tmp_path: Path) -> Iterator[Integration]:
     """The folder beside the others while a test runs; nothing else is told of it."""
-    for name, content in FILES.items():
-        file = tmp_path / "pasar" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content, "utf-8")
     known = dict(all_integrations())
-    portal.integrations.__path__.append(str(tmp_path))
-    importlib.invalidate_caches()
-    all_integrations.cache_clear()
-    try:
+    with registered(tmp_path, {f"pasar/{name}": content for name, content in FILES.items()}):
         yield all_integrations()["pasar"]
-    finally:
-        portal.integrations.__path__.remove(str(tmp_path))
-        for name in [name for name in sys.modules if name.startswith("portal.integrations.pasar")]:
-            del sys.modules[name]
-        all_integrations.cache_clear()
-        assert all_integrations() == known
+    assert all_integrations() == known
 
 
 def test_a_folder_is_registered_by_being_there(third: Integration) -> None:
@@ -193,26 +177,18 @@ def test_nothing_secret_gets_out_of_the_third(third: Integration, caplog: pytest
 
 
 def test_the_thirds_own_sandbox_is_pulled(third: Integration) -> None:
-    server = make_server("127.0.0.1", 0, third.sandbox, handler_class=Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        with line_to() as line:
-            account = Account({"shop": "S1", "secret": "s"}, {"api": f"http://127.0.0.1:{server.server_port}"})
+    with served(third.sandbox) as url, line_to() as line:
+        account = Account({"shop": "S1", "secret": "s"}, {"api": url})
 
-            def fresh() -> ApiClient:
-                return third.client(account, line)
+        def fresh() -> ApiClient:
+            return third.client(account, line)
 
-            checks_of_answers.sandbox_answers_the_check(third, fresh())
-            checks_of_answers.sandbox_fills_every_pull(third, fresh())
-            checks_of_answers.sandbox_passes_every_step_of_the_check(third, fresh())
-            checks_of_answers.some_are_what_all_have_of_them(third, fresh())
-            checks_of_answers.a_pull_goes_on_where_it_was_killed(third, fresh)
-            checks_of_answers.spoiled_answers_become_our_errors(third, fresh)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        checks_of_answers.sandbox_answers_the_check(third, fresh())
+        checks_of_answers.sandbox_fills_every_pull(third, fresh())
+        checks_of_answers.sandbox_passes_every_step_of_the_check(third, fresh())
+        checks_of_answers.some_are_what_all_have_of_them(third, fresh())
+        checks_of_answers.a_pull_goes_on_where_it_was_killed(third, fresh)
+        checks_of_answers.spoiled_answers_become_our_errors(third, fresh)
 
 
 BROKEN = [
@@ -252,10 +228,3 @@ def test_each_check_can_fail(
     ways = (AssertionError, pytest.fail.Exception, LookupError, AttributeError, TypeError, httpx.InvalidURL)
     with pytest.raises(ways):
         check(broken)
-
-
-class Quiet(WSGIRequestHandler):
-    """Writes no line per request."""
-
-    def log_message(self, *args: object) -> None:
-        """Nothing."""
