@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -38,6 +39,7 @@ from tests.sandbox_server import Running
 POSTGRES, VALKEY, SANDBOX, RELAY, WEB, WORKER = "postgres", "valkey", "sandbox", "relay", "web", "worker"
 LOOK_EVERY = 0.02
 PROCESSES = Path("/proc")
+PORTS = range(16_000, 32_000)
 DATABASE = "lintas_stack"
 NOT_YET = (psycopg.OperationalError, redis.RedisError, httpx.TransportError)
 
@@ -325,10 +327,16 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on at this moment.
+
+    It lies below those that the kernel gives to outgoing connections: while a server is away, one of these could take
+    its port, and even be connected to itself.
+    """
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def session_of(leader: int) -> list[int]:

@@ -11,12 +11,28 @@ from portal.models import AuditNote
 
 
 @dataclass(frozen=True, slots=True)
+class Behalf:
+    """That support staff act as a member of the merchant: who, as whom, in which session and why."""
+
+    agent: str
+    whom: str
+    support_id: uuid.UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class By:
-    """Who acts: a person in a request, or the house itself."""
+    """Who acts: a person in a request, or the house itself.
+
+    `name` is what stands beside the change; where support staff act as somebody it holds both names.  `address` is
+    where the request came from.
+    """
 
     name: str
     user_id: uuid.UUID | None = None
     request_id: str = ""
+    address: str = ""
+    behalf: Behalf | None = None
 
 
 LINTAS = By("Lintas")
@@ -34,10 +50,11 @@ def note(
     after: Mapping[str, Any] | None = None,
 ) -> None:
     """Add a note to the open transaction.  `before` and `after` hold no secret: use `fingerprint` for one."""
+    behalf = by.behalf
     db.session.add(
         AuditNote(
             merchant_id=whose(),
-            who=by.name,
+            who=behalf.agent if behalf else by.name,
             user_id=by.user_id,
             what=what,
             subject=subject,
@@ -47,6 +64,10 @@ def note(
             before=dict(before or {}),
             after=dict(after or {}),
             request_id=by.request_id,
+            as_whom=behalf.whom if behalf else "",
+            support_id=behalf.support_id if behalf else None,
+            reason=behalf.reason if behalf else "",
+            address=by.address,
         )
     )
 

@@ -13,13 +13,14 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from babel.numbers import list_currencies
 
 from portal.flows import audit
+from portal.flows.acting import Acting
 from portal.flows.audit import By
 from portal.flows.house import house
 from portal.kit.clock import now
 from portal.kit.db import act_for, acting_for, db
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id, new_token
-from portal.models import LoginSession, Membership, Merchant, Role, User
+from portal.models import LoginSession, Membership, Merchant, Role, SessionStage, User
 
 IDLE, LONGEST = timedelta(minutes=30), timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
@@ -37,12 +38,19 @@ NOBODY = HASHER.hash("nobody has this password")
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who is signed in, and for which merchant."""
+    """Who is signed in, and for which merchant.
+
+    `fresh_at` is when the person last showed who he or she is.  Where support staff work as a merchant, `user` is the
+    agent, `merchant` and `role` are those of the member as whom, and `acting` is that session.
+    """
 
     user: User
     merchant: Merchant | None
     role: Role | None
     session_hash: bytes
+    fresh_at: datetime
+    stage: SessionStage = SessionStage.OPEN
+    acting: Acting | None = None
 
 
 def _hasher() -> PasswordHasher:
@@ -62,7 +70,12 @@ def create_user(email: str, name: str, password: str, *, locale: str | None = No
     if taken:
         raise Refusal("email_taken", "email")
     user = User(
-        email=email.strip(), name=name.strip(), password_hash=_hasher().hash(password), locale=locale, is_staff=is_staff
+        email=email.strip(),
+        name=name.strip(),
+        password_hash=_hasher().hash(password),
+        locale=locale,
+        is_staff=is_staff,
+        may_view_as=is_staff,
     )
     db.session.add(user)
     db.session.commit()
@@ -152,13 +165,13 @@ def who(token: str) -> SignedIn | None:
         _saw(hashed, moment)
     act_for(session.merchant_id, user.id)
     if session.merchant_id is None:
-        return SignedIn(user, None, None, hashed)
+        return SignedIn(user, None, None, hashed, session.fresh_at, session.stage)
     row = db.session.execute(
         sa.select(Merchant, Membership.role)
         .join(Membership, Membership.merchant_id == Merchant.id)
         .where(Merchant.id == session.merchant_id, Membership.user_id == user.id)
     ).first()
-    return None if row is None else SignedIn(user, row[0], row[1], hashed)
+    return None if row is None else SignedIn(user, row[0], row[1], hashed, session.fresh_at, session.stage)
 
 
 def _saw(hashed: bytes, moment: datetime) -> None:

@@ -48,7 +48,8 @@ say = log.logger(__name__)
 def start(connection: Connection, resource: Resource, asked_by: str, *, by_hand: bool = True) -> Run:
     """Open a run in the open transaction, or give back the one that is open.
 
-    One that nobody asked for asks only for what changed, where that is enough.
+    One that nobody asked for asks only for what changed, where that is enough.  Where the one that is open looks at a
+    stretch of time and has begun, what came in since may not be in it: another one follows when it ends.
     """
     query = sa.select(Run).where(
         Run.merchant_id == whose(),
@@ -59,6 +60,8 @@ def start(connection: Connection, resource: Resource, asked_by: str, *, by_hand:
     if (found := db.session.scalars(query).one_or_none()) is not None:
         if work.unfinished("sync", work_key("sync", found.id)) is None:  # It died of a fault of ours; the run goes on.
             _add_work(connection, found, asked_by)
+        if by_hand and found.started_at is not None and _has_a_window(connection, resource):
+            found.asked_again = asked_by
         return found
     run = Run(
         merchant_id=whose(),
@@ -72,6 +75,10 @@ def start(connection: Connection, resource: Resource, asked_by: str, *, by_hand:
     db.session.flush()  # The work below names the run.
     _add_work(connection, run, asked_by)
     return run
+
+
+def _has_a_window(connection: Connection, resource: Resource) -> bool:
+    return integrations.get(connection.integration).pulls[resource].reach is not None
 
 
 def _add_work(connection: Connection, run: Run, asked_by: str) -> None:
@@ -269,6 +276,9 @@ def _end(run_id: uuid.UUID, connection: Connection) -> Outcome:
         found.groups = linking.groups(connection.id)
     _close(found, RunState.DONE, MANY_GONE if many else "")
     forget_failures(connection, resource)
+    if found.asked_again:
+        db.session.flush()  # Only one run may be open.
+        start(connection, resource, found.asked_again)
     if many:
         notices.tell("run", run_id, MANY_GONE, gone=many[0], live=many[1], resource=found.resource)
     return None

@@ -1,8 +1,9 @@
 """Who may do what in the database: an owner for migrations, and an application that owns nothing.
 
 Row level security holds only for roles that cannot switch it off, so the portal must never work as a
-superuser or as the owner of its tables.  `lintas_relay` is a hat that the application puts on with
-`SET LOCAL ROLE` for the few statements that look across merchants; its rights are given by migrations.
+superuser or as the owner of its tables.  `lintas_relay` and `lintas_support` are hats that the application puts on with
+`SET LOCAL ROLE` for the few statements that look across merchants: for the work that is due, and for the pages of the
+support staff.  Their rights are given by migrations.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from sqlalchemy.engine import URL, make_url
 OWNER = "lintas_owner"
 APPLICATION = "lintas_app"
 RELAY = "lintas_relay"
+SUPPORT = "lintas_support"
 
 # Spelled out and applied at every start: a role that somebody has made mightier by hand is put right again.
 ATTRIBUTES = {
     OWNER: "LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS",
     APPLICATION: "LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS",
     RELAY: "NOLOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS",
+    SUPPORT: "NOLOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS",
 }
+HATS = (RELAY, SUPPORT)
 # Roles belong to a whole server; tests that share one must not make them at the same moment.
 LOCK = 0x6C696E746173
 
@@ -66,9 +70,10 @@ def _make_roles(server: psycopg.Connection, password: str | None) -> None:
     for name, attributes in ATTRIBUTES.items():
         verb = sql.SQL("ALTER ROLE" if name in known else "CREATE ROLE")
         server.execute(sql.SQL("{} {} {}").format(verb, sql.Identifier(name), sql.SQL(attributes)))
-        if password is not None and name != RELAY:
+        if password is not None and name not in HATS:
             server.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(name), sql.Literal(password)))
-    server.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(RELAY), sql.Identifier(APPLICATION)))
+    for hat in HATS:
+        server.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(hat), sql.Identifier(APPLICATION)))
 
 
 def _make_database(server: psycopg.Connection, database: str) -> None:

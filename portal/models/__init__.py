@@ -1,12 +1,26 @@
 """Tables, and what must always hold of their rows."""
 
-from portal.models.audit import AuditNote
+from portal.models.audit import AuditHead, AuditLink, AuditNote
 from portal.models.catalogue import LinkBatch, LinkHow, LinkState, Listing, Product
 from portal.models.connections import Connection, ConnectionState, ConnectLink, GrantAttempt, Logo, Secret
 from portal.models.deliveries import Delivery, DeliveryRefusal, DeliveryState
 from portal.models.notices import Notice
 from portal.models.orders import LEFT, RESERVING, TO_SHIP, Order, OrderEvent, OrderLine
-from portal.models.people import LoginSession, Membership, Merchant, Role, User
+from portal.models.people import (
+    Attempt,
+    Invitation,
+    LoginSession,
+    Mailed,
+    Membership,
+    Merchant,
+    PasswordReset,
+    RecoveryCode,
+    Role,
+    SentForm,
+    SessionStage,
+    SupportConsent,
+    User,
+)
 from portal.models.prices import Price, PricePush
 from portal.models.routing import OrderStage, RoutingDecision, Rule, RuleAction
 from portal.models.shipping import (
@@ -32,6 +46,7 @@ from portal.models.stock import (
     StockWhy,
 )
 from portal.models.stores import Store
+from portal.models.support import SupportEnd, SupportMode, SupportPage, SupportReason, SupportSession
 from portal.models.sync import Run, RunPage, RunProblem, RunState
 from portal.models.uploads import Upload, UploadPart, UploadRow, UploadState, UploadUse
 from portal.models.warehouse import Direction, Document, WarehouseStock
@@ -42,6 +57,9 @@ __all__ = [
     "RESERVING",
     "TO_SHIP",
     "UNSENT",
+    "Attempt",
+    "AuditHead",
+    "AuditLink",
     "AuditNote",
     "BundlePart",
     "Confirmation",
@@ -56,12 +74,14 @@ __all__ = [
     "Document",
     "ExportStage",
     "GrantAttempt",
+    "Invitation",
     "LinkBatch",
     "LinkHow",
     "LinkState",
     "Listing",
     "LoginSession",
     "Logo",
+    "Mailed",
     "Membership",
     "Merchant",
     "Notice",
@@ -70,10 +90,12 @@ __all__ = [
     "OrderLine",
     "OrderStage",
     "Parcel",
+    "PasswordReset",
     "Price",
     "PricePush",
     "Product",
     "Push",
+    "RecoveryCode",
     "Rehearsal",
     "RehearsalRow",
     "Reservation",
@@ -87,6 +109,8 @@ __all__ = [
     "RunProblem",
     "RunState",
     "Secret",
+    "SentForm",
+    "SessionStage",
     "Shipment",
     "ShipmentOrder",
     "ShipmentState",
@@ -95,6 +119,12 @@ __all__ = [
     "StockSource",
     "StockWhy",
     "Store",
+    "SupportConsent",
+    "SupportEnd",
+    "SupportMode",
+    "SupportPage",
+    "SupportReason",
+    "SupportSession",
     "Upload",
     "UploadPart",
     "UploadRow",

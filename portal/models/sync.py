@@ -30,7 +30,8 @@ class Run(Tenant, Base):
     """`seen` items came, `kept` were taken in (`fresh` for the first time, `changed` with news), `refused` were not.
 
     `since` is None for a run over everything.  `held` counts kept listings whose quality check is not passed.
-    `groups` are the counts of the link states of the connection when a run over everything ended.
+    `groups` are the counts of the link states of the connection when a run over everything ended.  `asked_again` is who
+    asked while the run was under way already, and so may have passed what he or she looks for.
     """
 
     __tablename__ = "run"
@@ -54,6 +55,7 @@ class Run(Tenant, Base):
     detail: Mapped[str] = mapped_column(default="")
     slowed_until: Mapped[datetime | None]
     asked_by: Mapped[str] = mapped_column(default="")
+    asked_again: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -34,14 +35,37 @@ class Needs(StrEnum):
     STAFF = "staff"
 
 
+class Support(StrEnum):
+    """What support staff who work as a merchant may do with a page: look at it, also send it, or neither."""
+
+    SEES = "sees"
+    ACTS = "acts"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a page declares: the permission it asks for, what support staff may do with it, and whether whoever opens
+    it must have shown lately who he or she is."""
+
+    permission: Needs
+    support: Support = Support.SEES
+    fresh: bool = False
+
+
+OPEN_FILES = Declared(Needs.NOTHING)
 RANK = {Needs.VIEW: Role.VIEWER, Needs.MANAGE: Role.MANAGER, Needs.OWN: Role.OWNER}
 
 
-def needs(permission: Needs) -> Callable[[V], V]:
-    """Declare the permission of a page.  A page without one stops the start."""
+def needs(permission: Needs, *, support: Support = Support.SEES, fresh: bool = False) -> Callable[[V], V]:
+    """Declare the permission of a page.  A page without one stops the start.
+
+    Support staff who work as a merchant may look at what is not declared otherwise, and send nothing.
+    """
 
     def declare(view: V) -> V:
-        view.needs = permission  # type: ignore[attr-defined]  # A mark that `check_all` and `_open` read.
+        # A mark that `check_all` and `_open` read.
+        view.declared = Declared(permission, support, fresh)  # type: ignore[attr-defined]
         return view
 
     return declare
@@ -61,18 +85,23 @@ def check_all(app: Flask) -> None:
     bare = sorted(
         rule.endpoint
         for rule in app.url_map.iter_rules()
-        if rule.endpoint not in OF_THE_FRAMEWORK and not hasattr(app.view_functions[rule.endpoint], "needs")
+        if rule.endpoint not in OF_THE_FRAMEWORK and not hasattr(app.view_functions[rule.endpoint], "declared")
     )
     if bare:
         raise RuntimeError(f"these pages declare no permission: {', '.join(bare)}")
 
 
-def permission_of(app: Flask, endpoint: str) -> Needs:
-    """What a page asks for."""
+def declared_by(app: Flask, endpoint: str) -> Declared:
+    """What a page declares."""
     if endpoint in OF_THE_FRAMEWORK:
-        return Needs.NOTHING
-    declared: Needs = vars(app.view_functions[endpoint])["needs"]
-    return declared
+        return OPEN_FILES
+    found: Declared = vars(app.view_functions[endpoint])["declared"]
+    return found
+
+
+def permission_of(app: Flask, endpoint: str) -> Needs:
+    """The permission that a page asks for."""
+    return declared_by(app, endpoint).permission
 
 
 def cookie_name(secure: bool) -> str:
@@ -139,7 +168,11 @@ def merchant() -> Merchant:
 def by() -> By:
     """Who acts, for the flows."""
     who = signed_in()
-    return By(who.user.name, who.user.id, g.request_id)
+    address = request.remote_addr or ""
+    if who.acting is None:
+        return By(who.user.name, who.user.id, g.request_id, address)
+    both = f"{who.acting.agent} / {who.acting.whom}"
+    return By(both, who.user.id, g.request_id, address, who.acting.behalf)
 
 
 def find(model: type[M], public_id: str) -> M:

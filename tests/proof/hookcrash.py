@@ -24,7 +24,9 @@ from tests.proof.figure import Figure
 from tests.stack import Stack
 
 AT_ONCE = 8
-MOST_SENDINGS = 400
+# How long a remote goes on sending one event, and how long it waits in between: a server that is started again takes
+# seconds on a busy machine.
+PATIENCE, PAUSE = 120.0, 0.05
 # One kill in so many takes the whole server, the others one of its two processes.
 WHOLE_EVERY = 10
 
@@ -73,14 +75,15 @@ class Sender(threading.Thread):
                 if not self._left:
                     break
                 event = self._left.pop()
-            for _ in range(MOST_SENDINGS):
+            ends = time.monotonic() + PATIENCE
+            while time.monotonic() < ends:
                 status, body = line.send(pusher.request(self._hook.path, pusher.of_stock(event, "S1")))
                 if pusher.Answer(status, body, 0).taken:
                     with self._lock:
                         self.thanked.append(event)
                     break
                 self.unanswered += 1
-                time.sleep(0.02)
+                time.sleep(PAUSE)
         line.close()
 
 
@@ -91,7 +94,7 @@ def _killing(stack: Stack, sender: Sender, kills: int, dice: random.Random) -> i
         due = (done + dice.random()) * total / kills
         stack.until(lambda due=due: len(sender.thanked) >= due or not sender.is_alive(), 120)
         if not sender.is_alive() or done >= kills:
-            stack.until(lambda: not sender.is_alive(), 60)  # What was killed last is started again meanwhile.
+            stack.until(lambda: not sender.is_alive(), PATIENCE)  # What was killed last is started again meanwhile.
             break
         done += stack.kill(house.WEB, "group" if done % WHOLE_EVERY == WHOLE_EVERY - 1 else "child")
     return done
