@@ -1,7 +1,7 @@
 """Who may see what: one declared permission per page, checked before the page runs."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -71,6 +71,26 @@ def needs(permission: Needs, *, support: Support = Support.SEES, fresh: bool = F
     return declare
 
 
+Entrance = Callable[[], Response | None]
+Check = Callable[[SignedIn, Declared], Response | None]
+# What is looked at before the address of a request is, and what is asked after the permission of its page was found to
+# be enough; other modules of this floor add to both while they are loaded.
+ENTRANCES: list[Entrance] = []
+CHECKS: list[Check] = []
+
+
+def entrance(look: Entrance) -> Entrance:
+    """Have every request looked at when it is known who is signed in, and nothing else; an answer ends it."""
+    ENTRANCES.append(look)
+    return look
+
+
+def check(look: Check) -> Check:
+    """Have every request to a page that asks for something looked at once more; an answer ends it."""
+    CHECKS.append(look)
+    return look
+
+
 def guard(app: Flask) -> None:
     """Check every request at the door."""
     manager = LoginManager()
@@ -113,16 +133,22 @@ def _open() -> Response | None:
     # A cookie that a machine sends along says nothing.
     token = "" if machines.calls() else request.cookies.get(cookie_name(request.is_secure), "")
     g.signed_in = people.who(token) if token else None
+    if (answer := _first_of(look() for look in ENTRANCES)) is not None:
+        return answer
     if request.endpoint is None or request.endpoint in OF_THE_FRAMEWORK:
         return None
-    from_page: Needs = permission_of(g.app, request.endpoint)
-    if from_page is Needs.NOTHING:
+    declared = declared_by(g.app, request.endpoint)
+    if declared.permission is Needs.NOTHING:
         return None
     if g.signed_in is None:
         return sign_in_first()
-    if not _may(g.signed_in, from_page):
-        abort(403 if g.signed_in.merchant or from_page is Needs.STAFF else 404)
-    return None
+    if not _may(g.signed_in, declared.permission):
+        abort(403 if g.signed_in.merchant or declared.permission is Needs.STAFF else 404)
+    return _first_of(look(g.signed_in, declared) for look in CHECKS)
+
+
+def _first_of(answers: Iterable[Response | None]) -> Response | None:
+    return next((each for each in answers if each is not None), None)
 
 
 def sign_in_first() -> Response:

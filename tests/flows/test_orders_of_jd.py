@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from portal.contract.definition import Resource
 from portal.contract.records import OrderStatus
 from portal.flows import connections, resources, sync
+from portal.kit.clock import now
 from portal.kit.db import acting_for, db
 from portal.models import Connection, ConnectionState, Order, OrderLine, Run, RunState
 from tests.cast import Cast
@@ -46,6 +47,22 @@ def pull(of: Connection) -> Run:
 def words() -> dict[str, OrderStatus | None]:
     db.session.expire_all()
     return {row.remote_id: row.status for row in db.session.execute(sa.select(Order.remote_id, Order.status))}
+
+
+def test_who_asks_while_a_run_is_under_way_gets_another_one_that_sees_what_came_meanwhile(sandbox: Running) -> None:
+    channel = jd_com(sandbox)
+    connections.turn_on(channel, MEI)
+    work_off()
+    under_way = sync.start(again(channel), Resource.ORDERS, "Lintas", by_hand=False)
+    under_way.state, under_way.started_at = RunState.RUNNING, now()
+    db.session.commit()
+    first = under_way.id
+    assert sync.ask(again(channel), Resource.ORDERS, MEI).id == first, "one run at a time"
+    work_off()
+    of_orders = sa.select(Run).where(Run.resource == Resource.ORDERS.value).order_by(Run.id.desc()).limit(2)
+    newest, before = db.session.scalars(of_orders).all()
+    assert (before.id, before.state) == (first, RunState.DONE)
+    assert (newest.state, newest.asked_by) == (RunState.DONE, "Mei Lin")
 
 
 def test_orders_come_in_with_their_buyers_sealed_and_follow_the_channel(sandbox: Running) -> None:
