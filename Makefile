@@ -6,6 +6,8 @@ MAKEFLAGS += --no-print-directory
 
 PORT ?= 8000
 SANDBOX_PORT ?= 8090
+# Where the mailbox of the sandbox takes letters: one more than the sandbox, unless it is set.
+MAIL_PORT ?=
 # Processes that run tests side by side.
 JOBS ?= 2
 # Anything for pytest, for instance: make test ARGS='-k stock -x'
@@ -16,7 +18,7 @@ RUNTIME_LOCK := requirements.lock
 DEV_LOCK := requirements-dev.lock
 LOCK_COMMAND := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
-export PORT SANDBOX_PORT
+export PORT SANDBOX_PORT MAIL_PORT
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help

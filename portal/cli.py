@@ -4,90 +4,28 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-import redis
-from flask import Flask
-from psycopg import errors as postgres_says
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from portal import demo as samples
 from portal import demo_connect
 from portal import migrate as migrations
-from portal.config import Misconfigured, Settings
-from portal.demo_browser import Stuck
-from portal.factory import create_app
+from portal.cli_data import COMMANDS
+from portal.cli_house import HOW_TO_START, Plain, house, of_database
+from portal.cli_staff import group as staff
+from portal.flows import audit_heads, people, resets, work
 from portal.flows import doctor as checks
-from portal.flows import people, work
 from portal.kit import embedded
-from portal.kit.db import db
-from portal.kit.errors import Refusal
 from portal.models import Role
-from portal.web.doors import permission_of
-from portal.web.refusals import sentence
-
-HOW_TO_START = "Start `make run` in another terminal, or set these variables; docs/operations.md explains each of them."
-
-
-class Plain(click.Group):
-    """Commands that end with a sentence and not with a traceback when something they need is not there."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except Stuck as why:
-            raise click.ClickException(str(why)) from None
-        except (DBAPIError, ArgumentError) as why:
-            raise click.ClickException(_of_database(why, "PORTAL_DATABASE_URL")) from None
-        except redis.RedisError as why:
-            raise click.ClickException(
-                f"Redis does not answer ({type(why).__name__}). Check PORTAL_REDIS_URL and that Redis runs."
-            ) from None
-
-
-def _of_database(why: SQLAlchemyError, variable: str) -> str:
-    """What a failure of the database means to whoever typed the command."""
-    inner = getattr(why, "orig", None)
-    if isinstance(inner, postgres_says.UndefinedTable | postgres_says.UndefinedColumn):
-        return "The tables are not those of this code. Run `portal migrate`."
-    if isinstance(inner, postgres_says.UndefinedObject | postgres_says.InsufficientPrivilege):
-        first = str(inner).splitlines()[0]
-        return f"The database refuses: {first}. Check {variable} and the roles; docs/operations.md has their SQL."
-    if isinstance(why, OperationalError):
-        return f"The database does not answer ({type(inner).__name__}). Check {variable} and that PostgreSQL runs."
-    if isinstance(why, ArgumentError):
-        return f"{variable} is no address of a database. Set it like postgresql://role:password@host:5432/lintas."
-    return f"The database refuses ({type(inner or why).__name__}). Run `portal doctor`."
+from portal.web.doors import declared_by
 
 
 @click.group(cls=Plain, help="Run and look after a Lintas installation.")
 def main() -> None:
     """Commands of the house."""
-
-
-@contextmanager
-def _house() -> Iterator[Flask]:
-    """The portal for this environment, open for one command."""
-    try:
-        app = create_app(Settings.from_env())
-    except Misconfigured as why:
-        raise click.ClickException(f"This installation is not configured.\n{why}\n{HOW_TO_START}") from None
-    except ValueError as why:  # A number that is none, a database's address that cannot be read.
-        raise click.ClickException(f"A variable cannot be read: {why}. See docs/operations.md.") from None
-    with app.app_context():
-        try:
-            yield app
-        except Refusal as why:
-            raise click.ClickException(sentence(why)) from None
-        finally:
-            db.session.remove()
-            for engine in app.extensions["sqlalchemy"].engines.values():
-                engine.dispose()
-            app.extensions["lintas"].redis.close()
 
 
 @main.command()
@@ -101,7 +39,7 @@ def migrate() -> None:
     try:
         migrations.upgrade(url)
     except (DBAPIError, ArgumentError) as why:
-        raise click.ClickException(_of_database(why, "PORTAL_OWNER_DATABASE_URL")) from None
+        raise click.ClickException(of_database(why, "PORTAL_OWNER_DATABASE_URL")) from None
     click.echo(f"The tables are up to date (version {migrations.newest()}).")
 
 
@@ -132,12 +70,13 @@ def create_owner(merchant: str, email: str, name: str, currency: str, zone: str)
 
     The password is asked for, or read from PORTAL_NEW_PASSWORD.
     """
-    with _house():
+    with house() as app:
         # Looked at before anything is written, so that no person is left behind without a merchant.
         people.check_merchant(merchant, currency, zone)
         user = people.create_user(email, name, _password())
         people.join(people.create_merchant(merchant, currency, zone), user, Role.OWNER)
         click.echo(f"{email} is the owner of {merchant}.")
+        click.echo(f"Sign in at {app.extensions['lintas'].settings.portal_url}/login with this address and password.")
 
 
 @main.command("create-staff")
@@ -148,9 +87,30 @@ def create_staff(email: str, name: str) -> None:
 
     The password is asked for, or read from PORTAL_NEW_PASSWORD.
     """
-    with _house():
+    with house():
         people.create_user(email, name, _password(), is_staff=True)
         click.echo(f"{email} belongs to the support staff.")
+
+
+@main.command("reset-password")
+@EMAIL
+def reset_password(email: str) -> None:
+    """Give a person another password, and sign the person out everywhere.  A second step stays as it is.
+
+    The password is asked for, or read from PORTAL_NEW_PASSWORD.
+    """
+    with house():
+        resets.set_at_server(email, _password())
+        click.echo(f"{email} has a new password and is signed out everywhere.")
+
+
+@main.command("drop-second-factor")
+@EMAIL
+def drop_second_factor(email: str) -> None:
+    """Take the second step from a person who lost the device and the recovery codes; make sure who asks for it."""
+    with house():
+        resets.drop_second_factor(email)
+        click.echo(f"{email} signs in with the password alone and is signed out everywhere.")
 
 
 def _password() -> str:
@@ -170,7 +130,7 @@ def demo(connected: bool) -> None:
     With --connected every demo merchant is connected wherever the sandbox has an account of it, as a merchant would do
     it: guide, settings, consent page, options, on.  Then the catalogues come in, and products are made of the first.
     """
-    with _house() as app:
+    with house() as app:
         if not app.extensions["lintas"].settings.demo:
             raise click.ClickException("Demo data needs PORTAL_SANDBOX_URL, and never exists in production.")
         made = samples.ensure()
@@ -185,8 +145,21 @@ def demo(connected: bool) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", envvar="SANDBOX_PORT", default=8090, show_default=True)
 @click.option("--state", type=click.Path(path_type=Path), default=lambda: embedded.VAR / "sandbox")
-def sandbox(host: str, port: int, state: Path) -> None:
-    """Serve the JD world in a box."""
+@click.option("--mail-port", envvar="MAIL_PORT", type=int, help="For letters; 0 takes none.  [default: port + 1]")
+def sandbox(host: str, port: int, state: Path, mail_port: int | None) -> None:
+    """Serve the JD world in a box, and a mailbox beside it."""
+    letters_port = port + 1 if mail_port is None else mail_port
+    _refuse_taken(host, port, "--port")
+    if letters_port:
+        _refuse_taken(host, letters_port, "--mail-port")
+    # Imported here: the sandbox is another process, and the other commands do not need it.
+    from portal.sandbox import serve
+
+    state.mkdir(parents=True, exist_ok=True)
+    serve(host, port, state, portal_url=os.environ.get("PORTAL_URL", ""), mail_port=letters_port)
+
+
+def _refuse_taken(host: str, port: int, option: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -194,31 +167,28 @@ def sandbox(host: str, port: int, state: Path) -> None:
         except OSError as why:
             raise click.ClickException(
                 f"Port {port} of {host} cannot be used: {why.strerror}. Choose another one, for instance: "
-                f"portal sandbox --port {port + 1000}"
+                f"portal sandbox {option} {port + 1000}"
             ) from None
-    # Imported here: the sandbox is another process, and the other commands do not need it.
-    from portal.sandbox import serve
-
-    state.mkdir(parents=True, exist_ok=True)
-    serve(host, port, state, portal_url=os.environ.get("PORTAL_URL", ""))
 
 
 @main.command()
 def routes() -> None:
-    """Print every address, its methods, and who may open it."""
-    with _house() as app:
+    """Print every address, its methods, who may open it, what support staff may there, and where proof is asked."""
+    with house() as app:
         rows = sorted(
             (rule.rule, ",".join(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})), rule.endpoint)
             for rule in app.url_map.iter_rules()
         )
         for address, methods, endpoint in rows:
-            click.echo(f"{address:48} {methods:10} {permission_of(app, endpoint).value}")
+            declared = declared_by(app, endpoint)
+            proof = "  fresh" if declared.fresh else ""
+            click.echo(f"{address:48} {methods:10} {declared.permission.value:8} {declared.support.value}{proof}")
 
 
 @main.command()
 def doctor() -> None:
     """Say what is misconfigured and how to mend it."""
-    with _house():
+    with house():
         found = checks.examine()
     for each in found:
         click.echo(f"{'  ok ' if each.well else 'MEND '} {each.says}")
@@ -229,11 +199,27 @@ def doctor() -> None:
     click.echo("Nothing to mend.")
 
 
+@main.command("audit-heads")
+def write_audit_heads() -> None:
+    """Write down how far the audit trail of each merchant goes, outside of the database; the relay does it by itself.
+
+    The file is PORTAL_AUDIT_HEADS.  `portal doctor` compares the trails with it.
+    """
+    with house():
+        if audit_heads.path() is None:
+            raise click.ClickException("PORTAL_AUDIT_HEADS: set the file to which the heads are appended.")
+        try:
+            number = audit_heads.append()
+        except OSError as why:
+            raise click.ClickException(f"{audit_heads.path()} cannot be written: {why.strerror}.") from None
+        click.echo(f"Heads written down, since they had moved: {number}.")
+
+
 @main.command("work")
 @click.option("--replay", is_flag=True, help="Open every dead row again.")
 def show_work(replay: bool) -> None:
     """Show the lanes and the dead rows by their cause; replay them."""
-    with _house():
+    with house():
         if replay:
             number = work.replay_dead()
             click.echo(f"{number} dead {'row is' if number == 1 else 'rows are'} open again.")
@@ -259,6 +245,9 @@ def _show_dead(rows: list[tuple[str, str, int, Any]]) -> None:
         click.echo(f"{kind:16} {cause or '-':30} {number:8}  {since:%Y-%m-%d %H:%M} UTC")
     click.echo("\nWhen the cause is gone: portal work --replay")
 
+
+for each_command in [*COMMANDS, staff]:
+    main.add_command(each_command)
 
 if __name__ == "__main__":
     main()

@@ -4,16 +4,22 @@ import base64
 import binascii
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from portal.keeping import Keeping
+from portal.keeping import read as read_keeping
+
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ("production", "embedded", "test")
 # Thirty-two random characters of hexadecimal have at least eight different ones but once in ten million.
 FEWEST_CHARACTERS = 8
+MAIL_SCHEMES = ("smtp", "smtp+starttls", "smtps")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Misconfigured(Exception):
@@ -26,8 +32,10 @@ class Settings:
 
     `sealing_keys` are base64 texts of 32 bytes, newest first.  `allowed_hosts` are the remote hosts that a typed
     endpoint may name besides each integration's own.  `proxies` counts the trusted hops in front of the web process.
-    `paces` are calls a second by integration, where the operator knows better than its declaration.  `of_remotes` are
-    the variables in which an integration may find what the operator sets for all of its connections.
+    `audit_heads` is the file to which the heads of the audit trail are appended, "" where they are not kept outside.
+    `paces` are calls a second by integration, where the operator knows better than its declaration.  `keeping` says how
+    long what is kept is kept.  `of_remotes` are the variables in which an integration may find what the operator sets
+    for all of its connections.
     """
 
     env: str
@@ -38,11 +46,14 @@ class Settings:
     owner_database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     mail_url: str = field(repr=False, default="")
+    mail_from: str = ""
     sandbox_url: str = ""
     metrics_token: str = field(repr=False, default="")
+    audit_heads: str = ""
     allowed_hosts: frozenset[str] = frozenset()
     proxies: int = 0
     paces: Mapping[str, float] = field(default_factory=dict)
+    keeping: Keeping = field(default_factory=Keeping)
     of_remotes: Mapping[str, str] = field(default_factory=dict, repr=False)
     log_level: str = "INFO"
     quick_hashing: bool = False
@@ -63,6 +74,7 @@ class Settings:
         said = os.environ if env is None else env
         proxies, of_proxies = _proxies(said.get("PORTAL_PROXIES", ""))
         paces, of_paces = _paces(said.get("PORTAL_PACES", ""))
+        keeping, of_keeping = read_keeping(said)
         settings = cls(
             env=said.get("PORTAL_ENV", "production"),
             portal_url=said.get("PORTAL_URL", "").rstrip("/"),
@@ -72,15 +84,18 @@ class Settings:
             owner_database_url=_psycopg(said.get("PORTAL_OWNER_DATABASE_URL", "")),
             redis_url=said.get("PORTAL_REDIS_URL", ""),
             mail_url=said.get("PORTAL_MAIL_URL", ""),
+            mail_from=said.get("PORTAL_MAIL_FROM", ""),
             sandbox_url=said.get("PORTAL_SANDBOX_URL", "").rstrip("/"),
             metrics_token=said.get("PORTAL_METRICS_TOKEN", ""),
+            audit_heads=said.get("PORTAL_AUDIT_HEADS", ""),
             allowed_hosts=frozenset(said.get("PORTAL_ALLOWED_HOSTS", "").lower().replace(",", " ").split()),
             proxies=proxies,
             paces=paces,
+            keeping=keeping,
             of_remotes={name: text for name, text in said.items() if name.startswith("PORTAL_")},
             log_level=said.get("PORTAL_LOG_LEVEL", "info").upper(),
         )
-        if faults := [*of_proxies, *of_paces, *settings.faults()]:
+        if faults := [*of_proxies, *of_paces, *of_keeping, *settings.faults()]:
             raise Misconfigured("\n".join(faults))
         return settings
 
@@ -98,6 +113,7 @@ class Settings:
         if not self.sealing_keys or not all(_is_key(each) for each in self.sealing_keys):
             found.append("PORTAL_SEALING_KEYS: set one or more keys of 32 random bytes in base64, newest first")
         found += [f"{name}: set it" for name, value in self._addresses() if not value]
+        found += _mail_faults(self.mail_url, self.mail_from)
         if self.env == "production":
             found += self._production_faults()
         return found
@@ -123,6 +139,21 @@ def _host(url: str) -> str | None:
         return urlsplit(url).hostname
     except ValueError:
         return None
+
+
+def _mail_faults(url: str, sender: str) -> list[str]:
+    """What is wrong with the address of the mail server, and with the one that letters come from."""
+    found = []
+    scheme, host = url.partition("://")[0], _host(url)
+    if url and (scheme not in MAIL_SCHEMES or not host):
+        found.append(f"PORTAL_MAIL_URL: set an address that begins with one of {', '.join(MAIL_SCHEMES)}")
+    elif scheme == "smtp" and "@" in url and host not in LOOPBACK:
+        found.append(
+            "PORTAL_MAIL_URL: the password would travel in the clear; begin it with smtp+starttls:// or smtps://"
+        )
+    if sender and not re.fullmatch(r"[^@<>\r\n]*<[^@<>\s]+@[^@<>\s]+>|[^@<>\s]+@[^@<>\s]+", sender):
+        found.append("PORTAL_MAIL_FROM: set one e-mail address, as in Lintas <lintas@lintas.example>")
+    return found
 
 
 def _proxies(text: str) -> tuple[int, list[str]]:

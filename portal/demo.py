@@ -62,7 +62,7 @@ def ensure() -> bool:
         people.join(merchant_id, _user(*sample.owner, sample.locale), Role.OWNER)
         if sample.viewer:
             people.join(merchant_id, _user(*sample.viewer, sample.locale), Role.VIEWER)
-    people.create_user("staff@lintas.example", "Support", PASSWORDS["staff@lintas.example"], is_staff=True)
+    people.create_user("staff@lintas.example", "Nadia Putri", PASSWORDS["staff@lintas.example"], is_staff=True)
     return True
 
 

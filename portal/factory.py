@@ -7,6 +7,7 @@ from pathlib import Path
 import redis
 from flask import Blueprint, Flask
 from flask_babel import Babel
+from flask_mailman import Mail
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -18,7 +19,7 @@ from portal.flows.lines import consent_origins
 from portal.kit import log
 from portal.kit.db import db
 from portal.kit.sealing import Keyring
-from portal.web import doors, headers, languages, requests, show
+from portal.web import doors, headers, languages, letters, once, requests, show
 
 assert models  # noqa: S101 - the tables must be known before the first query.
 
@@ -30,12 +31,16 @@ def create_app(settings: Settings) -> Flask:
     app.config.update(_config(settings))
     log.set_up(settings.log_level)
     db.init_app(app)
-    app.extensions["lintas"] = House(settings, Keyring(settings.sealing_keys), _redis(settings.redis_url))
+    app.extensions["lintas"] = House(
+        settings, Keyring(settings.sealing_keys), _redis(settings.redis_url), letters.written
+    )
+    Mail(app)
     integrations.all_integrations()
     Babel(app, locale_selector=languages.chosen, default_translation_directories=str(ROOT / "translations"))
     show.dress(app)
     requests.receive(app, settings)
     doors.guard(app)
+    once.watch(app)
     with app.app_context():
         headers.protect(app, consent_origins())
     for blueprint in _blueprints():

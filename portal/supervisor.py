@@ -248,7 +248,7 @@ class Guarded:
         self.server.stop()
 
 
-def environment_for_children(port: int, sandbox_port: int, addresses: dict[str, str]) -> dict[str, str]:
+def environment_for_children(port: int, sandbox_port: int, mail_port: int, addresses: dict[str, str]) -> dict[str, str]:
     """What the children are told: the contract's variables, filled in where the environment leaves them open."""
     ours = {
         "PORTAL_ENV": "embedded",
@@ -256,7 +256,10 @@ def environment_for_children(port: int, sandbox_port: int, addresses: dict[str, 
         "PORTAL_SANDBOX_URL": f"http://{HOST}:{sandbox_port}",
         "PORT": str(port),
         "SANDBOX_PORT": str(sandbox_port),
+        "MAIL_PORT": str(mail_port),
+        "PORTAL_MAIL_URL": f"smtp://{HOST}:{mail_port}",
         "PORTAL_LOG_LEVEL": "info" if os.environ.get("VERBOSE") else "warning",
+        "PORTAL_AUDIT_HEADS": str(embedded.VAR / "audit-heads"),
         **embedded.keys(),
         **addresses,
     }
@@ -271,7 +274,8 @@ def web(port: int, level: str) -> Child:
         "workers": "2",
         "threads": "4",
         "graceful-timeout": "8",
-        "log-level": level,
+        # At its most talkative the server writes down every address, and some addresses are secrets: links in letters.
+        "log-level": "info" if level == "debug" else level,
     }
     shared_memory = Path("/dev/shm")  # noqa: S108 -- the heartbeat file must not wait for a disk
     if shared_memory.is_dir():
@@ -320,21 +324,23 @@ def open_the_house(family: Family, port: int) -> None:
 def greet(environment: dict[str, str]) -> None:
     say("\n  Lintas is running.\n")
     say(f"  Portal    {environment['PORTAL_URL']}")
-    say(f"  Sandbox   {environment['PORTAL_SANDBOX_URL']}/control\n")
+    say(f"  Sandbox   {environment['PORTAL_SANDBOX_URL']}/control")
+    say(f"  Letters   {environment['PORTAL_SANDBOX_URL']}/control/mail\n")
     say(SIGN_INS)
     say("  Ctrl-C stops everything. The data stays in var/ for the next start.\n")
 
 
-def run(port: int, sandbox_port: int) -> NoReturn:
+def run(port: int, sandbox_port: int, mail_port: int) -> NoReturn:
     """Start everything, then look after it until somebody asks for the end or something vital falls."""
     with alone(embedded.VAR, f"http://{HOST}:{port}"), ExitStack() as stack:
         refuse_taken_port(port, "PORT")
         refuse_taken_port(sandbox_port, "SANDBOX_PORT")
+        refuse_taken_port(mail_port, "MAIL_PORT")
         say("Starting Lintas ...")
         guarded: list[Guarded] = []
         stack.callback(embedded.take_away)
         addresses = start_databases(stack, guarded)
-        environment = environment_for_children(port, sandbox_port, addresses)
+        environment = environment_for_children(port, sandbox_port, mail_port, addresses)
         embedded.leave(environment)
 
         from portal.migrate import upgrade
@@ -367,7 +373,9 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, raise_stopped)
     try:
-        run(int(os.environ.get("PORT") or 8000), int(os.environ.get("SANDBOX_PORT") or 8090))
+        sandbox_port = int(os.environ.get("SANDBOX_PORT") or 8090)
+        mail_port = int(os.environ.get("MAIL_PORT") or sandbox_port + 1)
+        run(int(os.environ.get("PORT") or 8000), sandbox_port, mail_port)
     except Stopped:
         say("Lintas has stopped.")
         return 0

@@ -54,6 +54,18 @@
   });
   document.addEventListener("toast", (event) => toast(event.detail));
 
+  /* Support at work as a merchant: the time that is left counts down; the server ends it by its own clock. */
+  const clock = () => {
+    const place = document.getElementById("support_clock");
+    if (!place) return;
+    const began = place.began ??= performance.now();
+    const left = Number(place.dataset.seconds) - (performance.now() - began) / 1000;
+    const words = left < 60 ? place.dataset.last : place.dataset.left.replace("{n}", Math.floor(left / 60));
+    if (place.textContent !== words) place.textContent = words;
+    if (left <= 0) location.assign(place.dataset.over);
+  };
+  setInterval(clock, 1000);
+
   /* Dialogs that were fetched are opened, and removed when closed; focus goes back to the opener. */
   let opener = null;
   const openDialogs = () => all("dialog[data-modal]:not([open])").forEach((dialog) => {
@@ -83,6 +95,12 @@
   document.addEventListener("submit", (event) => { event.target.leaving = true; });
   window.addEventListener("beforeunload", (event) => {
     if (all("form[data-watch]:not([data-clean])").some((form) => !form.leaving)) event.preventDefault();
+  });
+
+  /* A page that the browser had kept is a new drawing when it is shown again: its forms get fresh one-time marks. */
+  const mark = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) all("[data-once]").forEach((input) => { input.value = mark(); });
   });
 
   /* Ticked rows: the row is marked, the bar counts them, the tick in the head follows. */

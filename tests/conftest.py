@@ -24,7 +24,9 @@ from flask.testing import FlaskClient
 from portal.config import Settings
 from tests import servers
 from tests.cast import Cast, make
+from tests.noted import Listener
 
+LISTENER = Listener()
 DATABASE_FIXTURES = {"app", "cast", "client", "owner_engine", "database"}
 
 
@@ -75,10 +77,20 @@ def session_app(settings: Settings, database: servers.Servers) -> Iterator[Flask
 
     app = create_app(settings)
     app.testing = True
-    yield app
+    LISTENER.attend(app)
+    with LISTENER.listening():
+        yield app
     with app.app_context():
         for engine in app.extensions["sqlalchemy"].engines.values():
             engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_changed_in_silence() -> Iterator[None]:
+    """Every change that a request of the test made stands in the audit trail."""
+    LISTENER.silent.clear()
+    yield
+    assert not LISTENER.silent, "these requests changed something and noted nothing"
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ def opened(
     old: House = app.extensions["lintas"]
     with served(remote, threaded=threaded) as remote.url, registered(folder, files):
         settings = replace(old.settings, sandbox_url=remote.url, paces=old.settings.paces | dict(paces or {}))
-        app.extensions["lintas"] = House(settings, old.keyring, old.redis)
+        app.extensions["lintas"] = replace(old, settings=settings)
         try:
             yield
         finally:

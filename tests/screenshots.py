@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from portal.kit.embedded import ROOT
 from tests.browser import house as houses
-from tests.browser import jd_com, jd_id, jdl, screens, situations
+from tests.browser import jd_com, jd_id, jdl, screens, situations, support_case
 from tests.browser.house import House
 from tests.browser.trade import ACCOUNT, MARKETS, Trade
 from tests.browser.visit import BROWSER_FLAGS, IMPORT_PATIENCE, LANGUAGES, Visit
@@ -31,6 +31,7 @@ LARGEST = 8 * 1024 * 1024
 IN_THE_DARK = {
     *("home", "links", "jd-com-options", "run", "channel", "plugin", "plugin-wrong-code"),
     *("orders", "order", "stock-product", "export"),
+    *("staff-merchants", "staff-merchant", "acting-home", "support-access"),
 }
 # Much like another one: the tests look at them, and the folder carries no picture.
 ALIKE = {
@@ -44,6 +45,10 @@ ALIKE = {
     "jd_id_export",
     "jd_com_export",
     "jd_id_statuses",
+    "staff_worst",
+    "staff_none",
+    "staff_sessions_open",
+    "acting_support",
 }
 WIDE, PHONE, HEIGHT = 1280, 390, 860
 # Until nothing is on its way from one colour or width to another any more.
@@ -276,16 +281,47 @@ def look_around(visit: Visit, album: Album) -> None:
     album.take(visit.page, "links-zh")
 
 
-def draw(house: House, browser: Browser, place: Path) -> None:
-    """All pictures."""
-    album = Album(place)
+def work_as_staff(visit: Visit, owner: Visit, album: Album) -> None:
+    """The staff area, the pages of a merchant under the strip, and what its owner sees meanwhile."""
+    visit.refused_at("/support/sessions")
+    known = screens.of_staff(visit)
+    known["staff_merchant"] = known.pop("staff_merchant_samudra")
+    known["view_as"] = f"{known['staff_merchant']}/view-as"
+    _take_all(visit, known, album)
+    visit.open(known["staff_merchant"])
+    support_case.look_as(visit)
+    _take_all(visit, screens.as_a_merchant(visit), album)
+    visit.open("/support/ask")
+    visit.page.locator("#why").fill("The stock buffer hides everything: 3 instead of 9999")
+    visit.page.locator("#ask_form button[type=submit]").click()
+    owner.speak("en")
+    owner.open("/settings/support")
+    album.take(owner.page, "support-asked")
+    support_case.leave(visit)
+
+
+def _take_all(visit: Visit, known: dict[str, str], album: Album) -> None:
+    for key, path in known.items():
+        if key not in ALIKE:
+            visit.open(path)
+            album.take(visit.page, key.replace("_", "-"))
+
+
+def _sit_down(house: House, browser: Browser, locale: str) -> Visit:
+    """Somebody at a browser of their own, in this language."""
     context = browser.new_context(
-        locale=LANGUAGES["id"],
+        locale=LANGUAGES[locale],
         viewport={"width": WIDE, "height": HEIGHT},
         permissions=["clipboard-read", "clipboard-write"],
         reduced_motion="reduce",
     )
-    visit = Visit(house, context, Words("id"))
+    return Visit(house, context, Words(locale))
+
+
+def draw(house: House, browser: Browser, place: Path) -> None:
+    """All pictures."""
+    album = Album(place)
+    visit, agent = _sit_down(house, browser, "id"), _sit_down(house, browser, "en")
     visit.open("/login")
     album.take(visit.page, "login")
     visit.sign_in("owner@samudra.example")
@@ -296,8 +332,11 @@ def draw(house: House, browser: Browser, place: Path) -> None:
     let_stock_out(visit, album)
     situations.make(visit)
     try_a_rule(visit, album)
+    support_case.visit_of_staff(agent, "samudra")
     look_around(visit, album)
-    context.close()
+    work_as_staff(agent, visit, album)
+    for each in (visit, agent):
+        each.page.context.close()
 
 
 def main() -> int:

@@ -80,13 +80,14 @@ class Stack:
         sandbox: bool = True,
         web: bool = False,
         durable: bool = True,
+        mail: bool = False,
         settings: Mapping[str, str] | None = None,
         instead: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.home = postgres.temporary_home()
         self.durable = durable
-        self.port, self.sandbox_port = free_port(), free_port()
-        self._settings = dict(settings or {})
+        self.port, self.sandbox_port, self.mail_port = free_port(), free_port(), free_port()
+        self._settings, self._mail = dict(settings or {}), mail
         self._workers = [f"{WORKER}-{number}" for number in range(1, workers + 1)]
         self._wanted = [
             *([SANDBOX] if sandbox else []),
@@ -139,6 +140,8 @@ class Stack:
             "PORTAL_VAR": str(self.home / "var"),
             "PORT": str(self.port),
             "SANDBOX_PORT": str(self.sandbox_port),
+            "MAIL_PORT": str(self.mail_port),
+            **({"PORTAL_MAIL_URL": f"smtp://127.0.0.1:{self.mail_port}"} if self._mail else {}),
             **self._settings,
         }
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,14 +16,17 @@ import sqlalchemy as sa
 from flask import Flask
 from redis import Redis
 
-from portal.flows import work
+from portal.contract.records import Consignee
+from portal.flows import order_buyers, work
+from portal.flows.order_buyers import Buyer
 from portal.kit import embedded
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db
-from portal.models import Membership, Merchant, Role, User, Work, WorkStatus
-from tests import goods, servers
+from portal.models import Membership, Merchant, Order, Role, User, Work, WorkStatus
+from tests import goods, selling, servers
 from tests.cast import Cast, csrf
 from tests.command import Command, another_key, command
+from tests.mailbox import Mailbox, open_mailbox
 
 __all__ = ["command"]
 
@@ -111,9 +115,15 @@ def test_a_member_of_the_staff_belongs_to_no_merchant(command: Command, app: Fla
 # --- what is not there ------------------------------------------------------------------------------------------------
 
 OF_THE_HOUSE = [OWNER, ("create-staff", *ANA), ("doctor",), ("work",), ("demo",), ("routes",)]
+OF_DATA = [
+    ("rotate-keys",),
+    ("merchants",),
+    ("export-merchant", "--merchant", "Toko Ana", "--to", "toko.zip"),
+    ("delete-merchant", "--merchant", "Toko Ana", "--confirm", "Toko Ana"),
+]
 
 
-@pytest.mark.parametrize("words", OF_THE_HOUSE, ids=lambda words: words[0])
+@pytest.mark.parametrize("words", OF_THE_HOUSE + OF_DATA, ids=lambda words: words[0])
 def test_without_settings_each_command_names_what_to_set(command: Command, words: tuple[str, ...]) -> None:
     said = command(*words, PORTAL_SECRET_KEY=None, PORTAL_SEALING_KEYS="short", PORTAL_DATABASE_URL=None)
     assert said.exit_code == 1
@@ -123,7 +133,7 @@ def test_without_settings_each_command_names_what_to_set(command: Command, words
     said_well(said.output)
 
 
-@pytest.mark.parametrize("words", OF_THE_HOUSE[:5], ids=lambda words: words[0])
+@pytest.mark.parametrize("words", OF_THE_HOUSE[:5] + OF_DATA, ids=lambda words: words[0])
 def test_a_database_that_does_not_answer_is_named(command: Command, words: tuple[str, ...]) -> None:
     gone = {"PORTAL_DATABASE_URL": "postgresql://lintas_app@127.0.0.1:9/lintas", "PORTAL_NEW_PASSWORD": PASSWORD}
     said = command(*words, PORTAL_SANDBOX_URL="http://127.0.0.1:9", **gone)
@@ -172,17 +182,27 @@ def test_an_owners_database_that_is_not_there_is_named(command: Command, url: st
 
 def test_the_routes_say_who_may(command: Command) -> None:
     lines = {tuple(line.split()) for line in command("routes").output.splitlines()}
-    assert ("/stores", "GET", "view") in lines
-    assert ("/stores/new", "GET,POST", "manage") in lines
-    assert ("/healthz", "GET", "nothing") in lines
+    assert ("/stores", "GET", "view", "sees") in lines
+    assert ("/healthz", "GET", "nothing", "sees") in lines
+    # What support staff may there is the page's own business; that it is said is asked here.
+    assert {line[:3] for line in lines} >= {("/stores/new", "GET,POST", "manage")}
+    assert all(line[3] in {"sees", "acts", "always", "never"} and line[4:] in {(), ("fresh",)} for line in lines)
 
 
 # --- doctor -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def beating(redis_url: str) -> None:
-    """A relay that beats and a worker that is there, as Redis knows them."""
+def post() -> Iterator[Mailbox]:
+    """A mail server that answers."""
+    with open_mailbox() as box:
+        yield box
+
+
+@pytest.fixture
+def beating(redis_url: str, post: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mail server that answers, a relay that beats and a worker that is there, as Redis knows them."""
+    monkeypatch.setenv("PORTAL_MAIL_URL", post.url)
     with Redis.from_url(redis_url) as bells:
         bells.config_set("maxmemory-policy", "noeviction")
         bells.set("lintas:relay:alive", str(time.time()), ex=30)
@@ -228,6 +248,20 @@ def test_secrets_of_an_older_key_open_and_are_counted(command: Command, cast: Ca
     said = command("doctor", PORTAL_SEALING_KEYS=f"{another_key()} {old}")
     assert said.exit_code == 0, said.output
     assert "opens every stored secret (2, 2 of them with an older key)." in said.output
+
+
+def test_what_lies_under_an_older_key_or_under_none_is_told_beyond_the_secrets(
+    command: Command, cast: Cast, beating: None
+) -> None:
+    with cast.app.app_context(), acting_for(cast.lantern):
+        order = db.session.get_one(Order, (cast.lantern, selling.order(settle=False)))
+        order.sealed = order_buyers.seal(Buyer(Consignee(name="Fang")), order.id)
+        db.session.commit()
+        old = cast.app.extensions["lintas"].settings.sealing_keys[0]
+    said = command("doctor", PORTAL_SEALING_KEYS=f"{another_key()} {old}").output
+    assert "  ok  1 sealed values lie under an older key; `portal rotate-keys` seals them anew." in said
+    said = command("doctor", PORTAL_SEALING_KEYS=another_key()).output
+    assert "MEND  1 values of orders.sealed lie under a key that is not in PORTAL_SEALING_KEYS." in said
 
 
 def test_a_house_without_relay_and_workers_is_told_how_to_start_them(command: Command, client: object) -> None:
@@ -366,6 +400,9 @@ def test_every_command_explains_itself(command: Command) -> None:
     for name in ("create-owner", "create-staff", "doctor", "work", "sandbox", "demo", "routes", "migrate"):
         assert f"  {name} " in said
         assert "Options:" in command(name, "--help").output
+    for words in OF_DATA:
+        assert f"  {words[0]} " in said
+        assert "Options:" in command(words[0], "--help").output
 
 
 def test_a_second_terminal_finds_the_running_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

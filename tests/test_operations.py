@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
+from portal import keeping
 from portal.integrations import all_integrations
 from portal.kit import postgres, roles
 from tests import servers
@@ -51,7 +52,9 @@ def as_superuser(url: str, block: str, database: str = "") -> None:
 
 
 @pytest.fixture(scope="module")
-def installed(superuser: str, started_servers: servers.Servers) -> dict[str, str]:
+def installed(
+    superuser: str, started_servers: servers.Servers, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     """The environment of a production whose database was made as the document says."""
     as_superuser(superuser, SQL[0])
     as_superuser(superuser, SQL[1], "lintas")
@@ -70,6 +73,7 @@ def installed(superuser: str, started_servers: servers.Servers) -> dict[str, str
         "PORTAL_REDIS_URL": started_servers.redis_url,
         "PORTAL_LOG_LEVEL": "warning",
         "PORTAL_NEW_PASSWORD": PASSWORD,
+        "PORTAL_AUDIT_HEADS": str(tmp_path_factory.mktemp("heads") / "audit-heads"),
     }
 
 
@@ -94,8 +98,8 @@ def test_a_database_made_by_the_document_is_migrated_and_well(installed: dict[st
     to_mend = [line for line in said.splitlines() if line.startswith("MEND")]
     assert "each of them is walled by merchant" in said
     assert "a role that owns nothing" in said
-    # Only what belongs to the Redis of the tests and to processes that this test does not start.
-    assert all(re.search(r"relay|worker|maxmemory", line) for line in to_mend), said
+    # Only what belongs to the Redis of the tests, and to servers and processes that this test does not start.
+    assert all(re.search(r"relay|worker|maxmemory|MAIL_URL|audit-heads", line) for line in to_mend), said
 
 
 def test_the_processes_of_the_document_start_and_tell_that_they_are_well(installed: dict[str, str]) -> None:
@@ -177,9 +181,9 @@ def test_the_document_names_every_variable_that_is_read_and_no_other() -> None:
     read |= {
         f"PORTAL_{one.key}_{value.key}".upper() for one in all_integrations().values() for value in one.house_values
     }
+    read |= set(keeping.VARIABLES.values())
     named = set(re.findall(r"PORTAL_\w+", TEXT))
-    not_yet = {"PORTAL_MAIL_URL"}
-    assert read - not_yet == named
+    assert read == named
 
 
 def test_the_document_names_every_key_of_the_json() -> None:

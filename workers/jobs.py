@@ -9,6 +9,8 @@ from portal.flows import (
     deliveries,
     drift,
     grants,
+    letters,
+    mailed_notices,
     price_sending,
     push_sending,
     rehearsals,
@@ -43,6 +45,8 @@ VERBS: dict[str, work.Verb] = {
     "send_shipment": shipping.send,
     "cancel_shipment": cancelling.cancel,
     "confirm_order": confirming.confirm,
+    "letter": letters.send,
+    "mail_notices": mailed_notices.send,
 }
 
 

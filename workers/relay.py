@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.config import Settings
 from portal.factory import start
-from portal.flows import housekeeping, people, pulse, work
+from portal.flows import audit_heads, housekeeping, people, pulse, retention, told_later, work
 from portal.kit import log
 from portal.kit.db import db
 from portal.kit.servers import die_with_parent
@@ -32,8 +32,11 @@ LEADER = 4_711_202
 
 EVERY: dict[Callable[[], None], timedelta] = {
     people.forget_old_sessions: timedelta(minutes=10),
+    told_later.tell: timedelta(seconds=3),
     housekeeping.forget_done_work: timedelta(hours=1),
     housekeeping.look_again: timedelta(seconds=15),
+    audit_heads.keep: timedelta(minutes=10),
+    retention.forget_buyers: timedelta(hours=6),
 }
 
 say = log.logger(__name__)

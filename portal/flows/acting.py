@@ -12,8 +12,9 @@ from portal.models import SupportMode, SupportReason
 class Acting:
     """A session as a merchant that goes on.
 
-    `agent` and `whom` are names, `ends_at` when it is over, `extended` whether it was made longer already.  `asked` and
-    `granted` say whether the merchant was asked for its consent to act, and gave it.
+    `agent`, `whom` and `merchant` are names, `ends_at` when it is over, `extended` whether it was made longer already.
+    `asked` says that the merchant was asked for its consent to act and has not answered, `granted` that it consents,
+    and `never` that it lets nobody act.
     """
 
     session_id: uuid.UUID
@@ -27,6 +28,8 @@ class Acting:
     extended: bool
     asked: bool
     granted: bool
+    merchant: str = ""
+    never: bool = False
 
     @property
     def acts(self) -> bool:

@@ -2,12 +2,12 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from portal.kit.db import db, whose
-from portal.models import AuditNote
+from portal.models import AuditNote, Connection, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,20 @@ def note(
             address=by.address,
         )
     )
+
+
+def note_connection(by: By, what: str, connection: Connection) -> None:
+    """Add a note about a connection to the open transaction."""
+    note(by, what, "connection", connection.id, name=connection.name, store_id=connection.store_id)
+
+
+def note_orders(by: By, what: str, orders: Iterable[Order]) -> None:
+    """Add a note for each store of these orders to the open transaction, with their numbers."""
+    found = list(orders)
+    for store_id in sorted({each.store_id for each in found}):
+        numbers = [each.number for each in found if each.store_id == store_id]
+        name = ", ".join(numbers[:3]) + ("…" if len(numbers) > 3 else "")
+        note(by, what, "store", store_id, name=name, store_id=store_id, after={"orders": numbers})
 
 
 def fingerprint(secret: str) -> str:

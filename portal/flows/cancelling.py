@@ -120,6 +120,7 @@ def take_back(order_id: uuid.UUID, by: By) -> None:
         plugin = db.session.get_one(Connection, (whose(), held.shipment.connection_id))
         _want_back(held, plugin, BY_MERCHANT, by.name)
     notices.clear("order", order_id, STOP_ASKED)
+    audit.note(by, "order_taken_back", "order", order_id, name=order.number, store_id=order.store_id)
     db.session.commit()
 
 

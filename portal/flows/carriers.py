@@ -63,7 +63,7 @@ def keep_list(connection: Connection, found: Sequence[Carrier]) -> None:
     connection.carriers = {**connection.carriers, "list": told, "read_at": now().isoformat()}
 
 
-def read(connection: Connection) -> None:
+def read(connection: Connection, by: By) -> None:
     """Ask a channel for its list, within a request.  Raises the remote's errors."""
     confirming = integrations.get(connection.integration).confirming
     if confirming is None or confirming.carriers is None:
@@ -72,6 +72,7 @@ def read(connection: Connection) -> None:
     with lines.open_client(connection, seconds=lines.IN_A_REQUEST) as client:
         found = confirming.carriers(client)
     keep_list(connection, found)
+    audit.note_connection(by, "carriers_read", connection)
     db.session.commit()
 
 

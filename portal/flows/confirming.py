@@ -12,7 +12,7 @@ from portal.contract.definition import Confirming
 from portal.contract.errors import Busy, Garbled, Refused, RemoteError, Unauthorised
 from portal.contract.http import Account
 from portal.contract.records import Carrier, Confirmed, Dispatch, OrderStatus
-from portal.flows import carriers, grants, lines, notices, shipments, trouble, work
+from portal.flows import audit, carriers, grants, lines, notices, shipments, trouble, work
 from portal.flows.audit import By
 from portal.flows.shipments import hold_orders, note
 from portal.flows.work import Again, Claim, Dead, Outcome
@@ -227,6 +227,7 @@ def retry(order_id: uuid.UUID, by: By) -> None:
     row.cause = row.detail = row.said = ""
     _add_work(channel, order_id, by.name)
     tell(channel)
+    audit.note(by, "confirmed_again", "order", order_id, name=order.number, store_id=order.store_id)
     db.session.commit()
 
 
@@ -240,6 +241,7 @@ def confirm_partly(order_id: uuid.UUID, by: By) -> None:
         raise Refusal("nothing_to_confirm")
     due(shipment, [order], carrier, tracking)
     note([order], "confirm_asked", by.name)
+    audit.note(by, "confirmed_partly", "order", order_id, name=order.number, store_id=order.store_id)
     db.session.commit()
 
 

@@ -82,7 +82,18 @@ def confirm(connection: Connection, ticked: Collection[str], by: By) -> None:
     """Keep which steps of the guide are ticked: who set each and when."""
     _lock(connection)
     fresh = {"by": by.name, "at": now().isoformat()}
+    before = sorted(connection.confirmed)
     connection.confirmed = {step: connection.confirmed.get(step, fresh) for step in ticked}
+    audit.note(
+        by,
+        "guide_ticked",
+        "connection",
+        connection.id,
+        name=connection.name,
+        store_id=connection.store_id,
+        before={"steps": before},
+        after={"steps": sorted(ticked)},
+    )
     db.session.commit()
 
 
@@ -301,6 +312,7 @@ def check_again(connection: Connection, by: By) -> None:
     if connection.state is not ConnectionState.ACTIVATING:
         return turn_on(connection, by)
     activation.begin(connection, by)
+    audit.note_connection(by, "checked_again", connection)
     db.session.commit()
     return None
 

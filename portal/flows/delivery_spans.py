@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from portal import integrations
 from portal.contract.webhooks import Webhook
+from portal.flows.house import house
 from portal.kit.db import db
 from portal.models import Connection, Delivery, DeliveryRefusal
 
 IDS = timedelta(days=30)
-BODIES = timedelta(days=7)
 # Added to what a declaration asks for, so that nothing is forgotten in the very hour of the last repetition.
 MARGIN = timedelta(days=1)
 STEP = 1_000
@@ -37,7 +37,7 @@ def forget(merchant_id: uuid.UUID, at: datetime) -> None:
     for connection_id, webhook in list(_connections(merchant_id)):
         old = _oldest(mine, Delivery.connection_id == connection_id, Delivery.received_at < at - of_ids(webhook))
         _in_steps(sa.delete(Delivery).where(mine, Delivery.id.in_(old)))
-    old = _oldest(mine, Delivery.sealed.is_not(None), Delivery.received_at < at - BODIES)
+    old = _oldest(mine, Delivery.sealed.is_not(None), Delivery.received_at < at - house().settings.keeping.bodies)
     _in_steps(sa.update(Delivery).where(mine, Delivery.id.in_(old)).values(sealed=None))
     db.session.execute(
         sa.delete(DeliveryRefusal).where(DeliveryRefusal.merchant_id == merchant_id, DeliveryRefusal.hour < at - IDS)

@@ -11,24 +11,25 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal import integrations, migrate
 from portal.contract.errors import Refused
-from portal.flows import lines, people, pulse, secrets, stock_ledger
+from portal.flows import audit_report, letters, lines, people, pulse, rotation, secrets, stock_ledger
 from portal.flows.house import house
+from portal.kit import roles
 from portal.kit.clock import now
 from portal.kit.db import Base, acting_for, db
 from portal.kit.sealing import NotOurs
+from portal.kit.smtp import MailLater, MailServer
 from portal.models import Secret
 
 MIGHTY = sa.text("select rolsuper or rolbypassrls from pg_roles where rolname = current_user")
 OWNED = sa.text("select count(*) from pg_class where relkind = 'r' and pg_get_userbyid(relowner) = current_user")
-# Without this hat no work is found, whatever else is well.
+# Without its hats the application finds no work, and no merchant; what each of them is for.
+HATS = {roles.RELAY: "look for work", roles.SUPPORT: "name the merchants"}
 HATTED = sa.text(
-    "select coalesce("
-    "(select pg_has_role(current_user, oid, 'member') from pg_roles where rolname = 'lintas_relay'), false)"
+    "select coalesce((select pg_has_role(current_user, oid, 'member') from pg_roles where rolname = :hat), false)"
 )
-# Worn all the time instead of put on, the hat would show every merchant's work to every request.
+# Worn all the time instead of put on, a hat would show what belongs to every merchant to every request.
 INHERITED = sa.text(
-    "select coalesce("
-    "(select pg_has_role(current_user, oid, 'usage') from pg_roles where rolname = 'lintas_relay'), false)"
+    "select coalesce((select pg_has_role(current_user, oid, 'usage') from pg_roles where rolname = :hat), false)"
 )
 UNWALLED = sa.text(
     """
@@ -62,7 +63,7 @@ def _fault(says: str) -> Finding:
 
 def examine() -> list[Finding]:
     """Everything that can be looked at from this machine."""
-    return [*_address(), *_remotes(), *_database(), *_redis()]
+    return [*_address(), *_mail(), *_remotes(), *_database(), *_redis()]
 
 
 def _address() -> Iterator[Finding]:
@@ -82,6 +83,21 @@ def _address() -> Iterator[Finding]:
         )
     else:
         yield _well(f"Browsers reach the portal at {url}.")
+
+
+def _mail() -> Iterator[Finding]:
+    """Whether there is a mail server, and whether it answers and takes the sign-in."""
+    if not letters.can_send():
+        yield _fault("No letter goes out: set PORTAL_MAIL_URL, like smtps://user:password@mail.example:465.")
+        return
+    server = MailServer.read(house().settings.mail_url)
+    at = f"{server.host}:{server.port}"
+    try:
+        server.greet()
+    except MailLater as why:
+        yield _fault(f"The mail server {at} does not take letters ({why}). Check PORTAL_MAIL_URL.")
+    else:
+        yield _well(f"Letters go out by {at}, from {letters.sender()}.")
 
 
 def _remotes() -> Iterator[Finding]:
@@ -114,9 +130,11 @@ def _is_inside(host: str) -> bool:
 
 def _database() -> list[Finding]:
     try:
-        found, version = [*_role(), *_clock()], [*_version()]
-        # Where the tables are others, asking for their rows would only fail.
-        return [*found, *version, *([*_secrets(), *_stock()] if all(each.well for each in version) else [])]
+        role, clock, version = [*_role()], [*_clock()], [*_version()]
+        # Where the role or the tables are others, asking for their rows would only fail.
+        if not all(each.well for each in [*role, *version]):
+            return [*role, *clock, *version]
+        return [*role, *clock, *version, *_secrets(), *_keys(), *_stock(), *_trails()]
     except SQLAlchemyError as why:
         db.session.rollback()
         return [_fault(f"The database does not answer as it should ({type(why).__name__}). Check PORTAL_DATABASE_URL.")]
@@ -128,23 +146,28 @@ def faults_of_role() -> list[str]:
 
 
 def _role() -> Iterator[Finding]:
-    mighty, owned, hatted, inherited = (db.session.scalar(each) for each in (MIGHTY, OWNED, HATTED, INHERITED))
+    mighty, owned = (db.session.scalar(each) for each in (MIGHTY, OWNED))
+    faults = [] if mighty else [fault for hat in HATS for fault in _of_hat(hat)]
     if mighty:
-        yield _fault("The application's database role can step over row level security. Use a role without it.")
+        faults.append("The application's database role can step over row level security. Use a role without it.")
     if owned:
-        yield _fault("The application's database role owns tables. Migrate as another role, and own nothing here.")
-    if not hatted:
-        yield _fault(
-            "The application's database role may not look for work. As a superuser: ALTER ROLE that role NOINHERIT, "
-            "then GRANT lintas_relay TO that role."
-        )
-    if inherited and not mighty:
-        yield _fault(
-            "The application's database role inherits lintas_relay and sees every merchant's work. As a superuser: "
-            "REVOKE lintas_relay FROM that role, ALTER ROLE that role NOINHERIT, then GRANT lintas_relay TO that role."
-        )
-    if not mighty and not owned and hatted and not inherited:
+        faults.append("The application's database role owns tables. Migrate as another role, and own nothing here.")
+    yield from map(_fault, faults)
+    if not faults:
         yield _well("The database answers, to a role that owns nothing and is bound by row level security.")
+
+
+def _of_hat(hat: str) -> Iterator[str]:
+    if not db.session.scalar(HATTED, {"hat": hat}):
+        yield (
+            f"The application's database role may not {HATS[hat]}. As a superuser: ALTER ROLE that role NOINHERIT, "
+            f"then GRANT {hat} TO that role."
+        )
+    elif db.session.scalar(INHERITED, {"hat": hat}):
+        yield (
+            f"The application's database role inherits {hat} and sees what belongs to every merchant. As a superuser: "
+            f"REVOKE {hat} FROM that role, ALTER ROLE that role NOINHERIT, then GRANT {hat} TO that role."
+        )
 
 
 def _version() -> Iterator[Finding]:
@@ -203,6 +226,23 @@ def _secrets() -> Iterator[Finding]:
         yield _well(f"PORTAL_SEALING_KEYS opens every stored secret ({opened}{older}).")
 
 
+def _keys() -> Iterator[Finding]:
+    """Under which keys everything else lies that is sealed: buyers, received pushes, second factors.
+
+    Told by the id of the key, nothing is opened; the stored secrets were opened one by one before.
+    """
+    found = rotation.survey()
+    older = sum(each.older for each in found)
+    for each in found:
+        if each.lost and each.column != "secret.sealed":
+            yield _fault(
+                f"{each.lost} values of {each.column} lie under a key that is not in PORTAL_SEALING_KEYS. Put it back, "
+                "behind the newest."
+            )
+    if older:
+        yield _well(f"{older} sealed values lie under an older key; `portal rotate-keys` seals them anew.")
+
+
 def _stock() -> Iterator[Finding]:
     """Whether every number of the stock is the sum of its moves and of its open reservations."""
     off = 0
@@ -217,6 +257,16 @@ def _stock() -> Iterator[Finding]:
         )
     else:
         yield _well("Every number of the stock is the sum of its moves.")
+
+
+def _trails() -> Iterator[Finding]:
+    """Whether every audit trail is as it was written, and its heads are kept outside of the database."""
+    found = audit_report.report()
+    yield from map(_fault, found.faults)
+    if not found.faults:
+        yield _well(f"The audit trails are whole (merchants: {found.trails}, notes: {found.notes}).")
+    only_told = _fault if house().settings.env == "production" else _well
+    yield from map(only_told, audit_report.missing_place())
 
 
 # --- Redis and the processes ------------------------------------------------------------------------------------------

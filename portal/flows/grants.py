@@ -61,15 +61,16 @@ def _grant_of(one: Integration, connection: Connection) -> Grant:
 
 
 def _trip(connection: Connection, session_hash: bytes, by: By | ConnectLink, redirect_uri: str) -> GrantAttempt:
-    user_id, link_id = (None, by.id) if isinstance(by, ConnectLink) else (by.user_id, None)
-    if user_id is None and link_id is None:
+    who, link_id = (By(by.made_by), by.id) if isinstance(by, ConnectLink) else (by, None)
+    if who.user_id is None and link_id is None:
         raise Refusal("nothing_to_grant")
+    audit.note_connection(who, "access_asked", connection)
     return GrantAttempt(
         merchant_id=whose(),
         id=new_id(),
         connection_id=connection.id,
         session_hash=session_hash,
-        user_id=user_id,
+        user_id=who.user_id,
         link_id=link_id,
         redirect_uri=redirect_uri,
     )
@@ -128,7 +129,7 @@ def _finish(
     except RemoteError as why:
         return _brought_nothing(attempt, why)
     packed = json.dumps([tokens.access, tokens.refresh, tokens.account])
-    attempt.sealed = house().keyring.seal(packed, _place(attempt))
+    attempt.sealed = house().keyring.seal(packed, place(attempt.connection_id, attempt.id))
     attempt.token_expires_at = tokens.expires_at
     attempt.shop_id, attempt.shop_name = shop.remote_id, shop.name
     db.session.commit()
@@ -206,7 +207,8 @@ def adopt(
     if attempt is None or attempt.sealed is None:
         raise Refusal("nothing_to_grant")
     connection = _locked(connection.id)
-    access, refresh, account = json.loads(house().keyring.open(attempt.sealed, _place(attempt)))
+    packed = house().keyring.open(attempt.sealed, place(attempt.connection_id, attempt.id))
+    access, refresh, account = json.loads(packed)
     _store(connection, Tokens(access, refresh, attempt.token_expires_at, account), by.name)
     connection.granted_at = connection.checked_at = now()
     connection.shop_id, connection.shop_name = attempt.shop_id, attempt.shop_name
@@ -224,8 +226,7 @@ def adopt(
             GrantAttempt.merchant_id == whose(), GrantAttempt.connection_id == attempt.connection_id
         )
     )
-    verb = "granted" if link is None else "granted_by_link"
-    audit.note(by, verb, "connection", connection.id, name=connection.name, store_id=connection.store_id)
+    audit.note_connection(by, "granted" if link is None else "granted_by_link", connection)
     db.session.commit()
 
 
@@ -383,8 +384,9 @@ def _hash(state: str) -> bytes:
     return hashlib.sha256(state.encode()).digest()
 
 
-def _place(attempt: GrantAttempt) -> tuple[str, ...]:
-    return secrets.place(attempt.connection_id, "grant", attempt.id)
+def place(connection_id: uuid.UUID, attempt_id: uuid.UUID) -> tuple[str, ...]:
+    """Where the tokens of an attempt lie until they are taken over, and so where alone they open."""
+    return secrets.place(connection_id, "grant", attempt_id)
 
 
 def ends_soon(connection: Connection) -> bool:

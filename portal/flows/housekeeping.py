@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from portal.flows import delivery_spans, people, uploads
+from portal.flows import delivery_spans, merchants, retention, support, uploads
+from portal.flows.house import house
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db
 from portal.models import GrantAttempt, Notice, Run, RunPage, RunProblem, Work, WorkStatus
 
 DONE_WORK = timedelta(days=7)
 OLD_ATTEMPTS = timedelta(days=1)
-OLD_RUNS = timedelta(days=14)
 OLD_NOTICES = timedelta(days=90)
 
 
@@ -23,11 +23,12 @@ def look_again() -> None:
 
 
 def forget_done_work() -> None:
-    """Remove finished work, stale consent trips, the details of old runs, undecided files, cleared notices, old pushes.
+    """Remove finished work, stale consent trips, the details of old runs, undecided files, cleared notices, old pushes,
+    ended invitations, and what support staff opened long ago.
 
-    Merchant by merchant, since no one sees them all.  The runs themselves stay, with their numbers.
+    Merchant by merchant, since no one sees the rows of them all.  The runs themselves stay, with their numbers.
     """
-    for merchant_id in _merchants():
+    for merchant_id in [each.id for each in merchants.every()]:
         with acting_for(merchant_id):
             db.session.execute(
                 sa.delete(Work).where(
@@ -41,27 +42,19 @@ def forget_done_work() -> None:
             )
             _forget_runs(merchant_id)
             uploads.forget_old()
+            support.close_overdue()
             db.session.commit()
             delivery_spans.forget(merchant_id, now())
+            retention.forget_of_merchant(merchant_id)
+    retention.forget_of_nobody()
 
 
 def _forget_runs(merchant_id: uuid.UUID) -> None:
-    old = sa.select(Run.id).where(Run.merchant_id == merchant_id, Run.ended_at < now() - OLD_RUNS)
+    old = sa.select(Run.id).where(
+        Run.merchant_id == merchant_id, Run.ended_at < now() - house().settings.keeping.details
+    )
     for kind in (RunPage, RunProblem):
         db.session.execute(sa.delete(kind).where(kind.merchant_id == merchant_id, kind.run_id.in_(old)))
     db.session.execute(
         sa.delete(Notice).where(Notice.merchant_id == merchant_id, Notice.cleared_at < now() - OLD_NOTICES)
     )
-
-
-def _merchants() -> set[uuid.UUID]:
-    # Whoever has finished work is found through the relay's role, which sees every merchant's work and nothing else; a
-    # merchant for whom nothing has been done for long is found through its people.
-    with db.engine.begin() as wire:
-        wire.execute(sa.text("set local role lintas_relay"))
-        busy = (
-            wire.execute(sa.select(Work.merchant_id).distinct().where(Work.status == WorkStatus.DONE)).scalars().all()
-        )
-    found = people.merchants()
-    db.session.rollback()
-    return found.union(busy)

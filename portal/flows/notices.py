@@ -7,10 +7,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from portal.flows import mailed_notices
 from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.kit.ids import new_id
 from portal.models import Notice
+
+# Sessions of the support staff are told of by letters of their own.
+WITH_OWN_LETTERS = ("support",)
 
 
 def tell(subject: str, subject_id: uuid.UUID, cause: str, *, grave: bool = True, **arguments: Any) -> None:
@@ -25,13 +29,15 @@ def tell(subject: str, subject_id: uuid.UUID, cause: str, *, grave: bool = True,
         arguments=arguments,
         since=now(),
     )
-    db.session.execute(
+    opened = db.session.scalar(
         row.on_conflict_do_update(
             index_elements=[Notice.merchant_id, Notice.subject, Notice.subject_id, Notice.cause],
             index_where=sa.text("cleared_at is null"),
             set_={"arguments": row.excluded.arguments, "grave": row.excluded.grave},
-        )
+        ).returning(sa.literal_column("xmax = 0"))  # True where the row is new.
     )
+    if opened and subject not in WITH_OWN_LETTERS:
+        mailed_notices.collect(grave)
 
 
 def clear(subject: str, subject_id: uuid.UUID, *causes: str, but: Collection[str] = ()) -> None:

@@ -4,11 +4,11 @@ import sqlalchemy as sa
 
 from portal import integrations
 from portal.contract.definition import Resource
-from portal.flows import resources, sync
+from portal.flows import audit, lines, resources, sync
 from portal.flows.audit import By
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
-from portal.models import Connection, ConnectionState
+from portal.models import Connection, ConnectionState, Order
 
 
 def ask_all(by: By) -> list[Connection]:
@@ -24,6 +24,16 @@ def ask_all(by: By) -> list[Connection]:
     for each in asked:
         sync.ask(each, Resource.ORDERS, by)
     return asked
+
+
+def ask_one(order: Order, connection: Connection, by: By) -> tuple[str, ...]:
+    """What the channel of an order says of it now, within a request; gives the remote ids of what changed.
+
+    Raises the remote's errors.  That it was asked is noted in any case.
+    """
+    audit.note(by, "order_asked", "order", order.id, name=order.number, store_id=order.store_id)
+    db.session.commit()
+    return resources.refresh(connection, Resource.ORDERS, [order.remote_id], seconds=lines.IN_A_REQUEST)
 
 
 def _brings_orders(connection: Connection) -> bool:

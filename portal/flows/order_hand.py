@@ -139,10 +139,12 @@ def _hold_own(order: Order) -> None:
 
 
 def reveal(order: Order, by: By) -> Buyer:
-    """Who an order goes to, for one answer; that somebody looked is kept.  Raises Refusal where no key opens it."""
+    """Who an order goes to, for one answer; that somebody looked is kept.  Raises Refusal where no key opens it,
+    or it was removed.
+    """
     buyer = order_buyers.read(order)
     if buyer is None:
-        raise Refusal("buyer_is_sealed")
+        raise Refusal("buyer_is_sealed" if order.sealed else "buyer_is_removed")
     order_events.add([Happened(order.id, order_events.REVEALED)], by.name)
     audit.note(by, "buyer_revealed", "order", order.id, name=order.number, store_id=order.store_id)
     db.session.commit()

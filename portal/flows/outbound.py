@@ -170,13 +170,14 @@ def complete(order: Order, wanted: Consignee) -> list[str]:
     """Seal what a person typed, over what was typed before; gives the names of the fields that are completed now."""
     typed = {name: value.strip() for name, value in asdict(wanted).items() if value.strip()}
     mine = {**completed(order), **typed}
-    order.completed = house().keyring.seal(json.dumps(mine), _place(order.id)) if mine else None
+    order.completed = house().keyring.seal(json.dumps(mine), place(order.id)) if mine else None
     return sorted(mine)
 
 
-def _place(order_id: uuid.UUID) -> tuple[str, ...]:
+def place(order_id: uuid.UUID) -> tuple[str, ...]:
+    """Where what the merchant completed of an order lies, and so where alone it opens."""
     return (str(whose()), "orders", str(order_id), "completed")
 
 
 def _open(order: Order) -> str:
-    return house().keyring.open(order.completed or b"", _place(order.id))
+    return house().keyring.open(order.completed or b"", place(order.id))

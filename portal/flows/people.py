@@ -1,78 +1,52 @@
-"""Accounts, sign-in and sessions."""
+"""Accounts, merchants and their members, and signing in."""
 
-import hashlib
-import threading
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import available_timezones
 
 import sqlalchemy as sa
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from babel.numbers import list_currencies
 
-from portal.flows import audit
-from portal.flows.acting import Acting
+from portal.flows import attempts, audit, memberships, passwords, second_factor, sessions
 from portal.flows.audit import By
-from portal.flows.house import house
+from portal.flows.sessions import Browser, SignedIn, token_hash, who
 from portal.kit.clock import now
-from portal.kit.db import act_for, acting_for, db
+from portal.kit.db import acting_for, db
 from portal.kit.errors import Refusal
-from portal.kit.ids import new_id, new_token
-from portal.models import LoginSession, Membership, Merchant, Role, SessionStage, User
+from portal.kit.ids import new_id
+from portal.models import Membership, Merchant, Role, SessionStage, User
 
-IDLE, LONGEST = timedelta(minutes=30), timedelta(hours=12)
-SEEN_EVERY = timedelta(minutes=1)
-SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 128
+# What the other floors know by the name of this module.
+__all__ = ["Browser", "SignedIn", "User", "token_hash", "who"]
+
+IDLE, LONGEST = sessions.IDLE, sessions.LONGEST
+SHORTEST_PASSWORD, LONGEST_PASSWORD = passwords.SHORTEST, passwords.LONGEST
 LONGEST_NAME = 80
 
-# argon2id at 19 MiB, two passes: OWASP's floor.  Two hashes at once at the most, so that a flood of sign-ins cannot
-# take every core from the merchants who are in.
-HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-HASHING = threading.BoundedSemaphore(2)
-# Verified against when nobody has the address, so that an unknown address takes as long as a wrong password.
-NOBODY = HASHER.hash("nobody has this password")
+forget_old_sessions = sessions.forget_old
+sign_out = sessions.sign_out
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """Who is signed in, and for which merchant.
+class Entered:
+    """A sign-in that was right: the token of the new session, how long the cookie lives, and whether the second factor
+    has still to be shown."""
 
-    `fresh_at` is when the person last showed who he or she is.  Where support staff work as a merchant, `user` is the
-    agent, `merchant` and `role` are those of the member as whom, and `acting` is that session.
-    """
-
-    user: User
-    merchant: Merchant | None
-    role: Role | None
-    session_hash: bytes
-    fresh_at: datetime
-    stage: SessionStage = SessionStage.OPEN
-    acting: Acting | None = None
-
-
-def _hasher() -> PasswordHasher:
-    return QUICK_HASHER if house().settings.quick_hashing else HASHER
-
-
-def token_hash(token: str) -> bytes:
-    """How a session's token is known to the database."""
-    return hashlib.sha256(token.encode()).digest()
+    token: str
+    longest: timedelta
+    half: bool = False
 
 
 def create_user(email: str, name: str, password: str, *, locale: str | None = None, is_staff: bool = False) -> User:
-    """A new person.  Raises Refusal where the address is taken or the password too short or too long."""
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise Refusal("password_length", "password", shortest=SHORTEST_PASSWORD, longest=LONGEST_PASSWORD)
-    taken = db.session.scalar(sa.select(User.id).where(sa.func.lower(User.email) == email.strip().lower()))
-    if taken:
+    """A new person.  Raises Refusal where the address is taken or nobody may have this password."""
+    passwords.check(password, email, name)
+    if by_email(email) is not None:
         raise Refusal("email_taken", "email")
     user = User(
         email=email.strip(),
         name=name.strip(),
-        password_hash=_hasher().hash(password),
+        password_hash=passwords.hashed(password),
         locale=locale,
         is_staff=is_staff,
         may_view_as=is_staff,
@@ -80,6 +54,11 @@ def create_user(email: str, name: str, password: str, *, locale: str | None = No
     db.session.add(user)
     db.session.commit()
     return user
+
+
+def by_email(email: str) -> User | None:
+    """Who signs in with this address; capitals and outer white space make no difference."""
+    return db.session.scalar(sa.select(User).where(sa.func.lower(User.email) == email.strip().lower()))
 
 
 def check_merchant(name: str, currency: str, time_zone: str) -> None:
@@ -111,93 +90,103 @@ def join(merchant_id: uuid.UUID, user: User, role: Role, by: By = audit.LINTAS) 
         db.session.commit()
 
 
-def sign_in(email: str, password: str, agent: str = "") -> str | None:
-    """The token of a new session; None where address and password do not belong together."""
-    user = db.session.scalar(sa.select(User).where(sa.func.lower(User.email) == email.strip().lower()))
-    if not _verified(user, password) or user is None or user.disabled_at is not None:
-        return None
-    if _hasher().check_needs_rehash(user.password_hash):
-        user.password_hash = _hasher().hash(password)
-    token = new_token()
-    with acting_for(None, user.id):
-        first = db.session.scalar(
-            sa.select(Membership.merchant_id)
-            .where(Membership.user_id == user.id)
-            .order_by(Membership.created_at)
-            .limit(1)
+def sign_in(email: str, password: str, browser: Browser, instead_of: str = "") -> Entered:
+    """Open a session; the one whose token is `instead_of` ends.
+
+    Raises Refusal where address and password do not belong together, which takes the same work and says the same
+    whether the address is known or not, and where there were too many tries, whatever the password.
+    """
+    claimed = attempts.claim(attempts.SIGN_IN, email, browser.address)
+    account = db.session.execute(
+        sa.select(User.id, User.password_hash, User.disabled_at).where(
+            sa.func.lower(User.email) == email.strip().lower()
         )
-        db.session.add(
-            LoginSession(
-                token_hash=token_hash(token),
-                user_id=user.id,
-                merchant_id=first,
-                agent=agent[:200],
-                ends_at=now() + LONGEST,
-            )
-        )
+    ).first()
+    db.session.rollback()  # Whoever waits for a turn to hash holds no connection that a merchant needs.
+    right = passwords.matches(account.password_hash if account else None, password)
+    if account is None or not right or account.disabled_at is not None:
+        attempts.leave_word(claimed, email)
+        raise Refusal("wrong_sign_in")
+    attempts.forgive(claimed)
+    kept_anew = passwords.hashed(password) if passwords.is_outdated(account.password_hash) else None
+    user = db.session.get_one(User, account.id)
+    if kept_anew is not None:
+        user.password_hash = kept_anew
+    return _enter(user, browser, instead_of)
+
+
+def _enter(user: User, browser: Browser, instead_of: str) -> Entered:
+    sessions.drop(instead_of)
+    if user.second_factor_at is not None:
+        token = sessions.open_one(user, browser, SessionStage.HALF)
+        memberships.note(by_browser(user, browser), "password_given", user)
         db.session.commit()
-    return token
-
-
-def _verified(user: User | None, password: str) -> bool:
-    with HASHING:
-        try:
-            return _hasher().verify(NOBODY if user is None else user.password_hash, password[:LONGEST_PASSWORD])
-        except (VerificationError, InvalidHashError):
-            return False
-
-
-def who(token: str) -> SignedIn | None:
-    """Whose session this is; from here on the database shows that merchant's rows.  None where it is over."""
-    hashed = token_hash(token)
-    found = db.session.execute(
-        sa.select(LoginSession, User)
-        .join(User, User.id == LoginSession.user_id)
-        .where(LoginSession.token_hash == hashed)
-    ).first()
-    if found is None:
-        return None
-    session, user = found
-    moment = now()
-    if user.disabled_at is not None or session.ends_at < moment or session.seen_at + IDLE < moment:
-        return None
-    if session.seen_at + SEEN_EVERY < moment:
-        _saw(hashed, moment)
-    act_for(session.merchant_id, user.id)
-    if session.merchant_id is None:
-        return SignedIn(user, None, None, hashed, session.fresh_at, session.stage)
-    row = db.session.execute(
-        sa.select(Merchant, Membership.role)
-        .join(Membership, Membership.merchant_id == Merchant.id)
-        .where(Merchant.id == session.merchant_id, Membership.user_id == user.id)
-    ).first()
-    return None if row is None else SignedIn(user, row[0], row[1], hashed, session.fresh_at, session.stage)
-
-
-def _saw(hashed: bytes, moment: datetime) -> None:
-    # By a connection of its own, so that a request which is refused or fails still counts as a sign of life.
-    with db.engine.begin() as wire:
-        wire.execute(sa.update(LoginSession).where(LoginSession.token_hash == hashed).values(seen_at=moment))
-
-
-def sign_out(session_hash: bytes) -> None:
-    """End a session on the server."""
-    db.session.execute(sa.delete(LoginSession).where(LoginSession.token_hash == session_hash))
+        return Entered(token, sessions.HALF_LONGEST, half=True)
+    token = sessions.open_one(user, browser)
+    memberships.note(by_browser(user, browser), "signed_in", user)
+    longest = sessions.longest(user)
     db.session.commit()
+    return Entered(token, longest)
+
+
+def second_step(half: SignedIn, code: str, browser: Browser) -> Entered:
+    """The second factor was shown: open the session, under another id.  Raises Refusal."""
+    user = half.user
+    check_code(user, code, by_browser(user, browser))
+    moment, longest = now(), sessions.longest(user)
+    token = sessions.renew(half.session_hash, stage=SessionStage.OPEN, created_at=moment, ends_at=moment + longest)
+    memberships.note(by_browser(user, browser), "signed_in", user)
+    db.session.commit()
+    return Entered(token, longest)
+
+
+def confirm(signed_in: SignedIn, password: str, code: str, by: By) -> None:
+    """Whoever is signed in shows again who he or she is: by the password, and by the code where there is a second
+    factor.  Raises Refusal."""
+    user = signed_in.user
+    check_password(user, password, by)
+    if user.second_factor_at is not None:
+        check_code(user, code, by)
+    memberships.note(by, "confirmed", user)
+    sessions.confirmed(signed_in.session_hash)
+
+
+def check_password(user: User, password: str, by: By, field: str = "password") -> None:
+    """Raises Refusal where this is not the person's password, or after too many tries; they count with the sign-ins.
+
+    The open transaction ends.
+    """
+    email, kept = user.email, user.password_hash
+    claimed = attempts.claim(attempts.SIGN_IN, email, by.address)
+    if not passwords.matches(kept, password):
+        attempts.leave_word(claimed, email)
+        raise Refusal("wrong_password", field)
+    attempts.forgive(claimed)
+
+
+def check_code(user: User, code: str, by: By) -> None:
+    """Raises Refusal where this is no code of the person that still counts, or after too many tries.
+
+    What was open before ends; that a code was used up is kept.
+    """
+    email = user.email
+    claimed = attempts.claim(attempts.SECOND_FACTOR, email, by.address)
+    if not second_factor.accepts(user, code, by):
+        db.session.rollback()
+        attempts.leave_word(claimed, email)
+        raise Refusal("wrong_code", "code")
+    db.session.commit()
+    attempts.forgive(claimed)
+
+
+def by_browser(user: User, browser: Browser) -> By:
+    """Who acts where nobody is signed in yet."""
+    return By(user.name, user.id, browser.request_id, browser.address)
 
 
 def speak(user_id: uuid.UUID, locale: str) -> None:
     """Keep the language that a person chose."""
     db.session.execute(sa.update(User).where(User.id == user_id).values(locale=locale))
-    db.session.commit()
-
-
-def forget_old_sessions() -> None:
-    """Remove sessions that are over."""
-    moment = now()
-    db.session.execute(
-        sa.delete(LoginSession).where(sa.or_(LoginSession.ends_at < moment, LoginSession.seen_at < moment - IDLE))
-    )
     db.session.commit()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.contract.options import Options
-from portal.flows import order_events, shipments, work
+from portal.flows import audit, order_events, shipments, work
 from portal.flows.audit import By
 from portal.flows.order_events import Happened
 from portal.flows.shipments import SEND, hold_orders, hold_shipments, join, leave, members, note, of_orders, stage
@@ -282,14 +282,14 @@ def unmerge(shipment_id: uuid.UUID, by: By, only: uuid.UUID | None = None) -> No
     if not gone:
         raise Refusal("not_merged")
     leave(held.shipment, [each.id for each in gone])
-    due = {held.shipment.id: now()}
     if len(held.orders) - len(gone) == 1:
         held.shipment.merge_key, held.shipment.send_after = None, now()
     apart = held.orders if len(held.orders) - len(gone) == 1 else gone
     note(apart, UNMERGED, by.name)
     send_apart(gone, plugin, by.name)
-    shipments.add_work(SEND, plugin, due, by.name)
+    shipments.add_work(SEND, plugin, {held.shipment.id: now()}, by.name)
     shipments.tell(plugin)
+    audit.note_orders(by, "orders_unmerged", apart)
     db.session.commit()
 
 
@@ -327,6 +327,7 @@ def merge(order_ids: Collection[uuid.UUID], by: By) -> uuid.UUID:
     note(everybody, "merged", by.name, numbers=[each.number for each in everybody])
     plugin = db.session.get_one(Connection, (whose(), target.connection_id))
     shipments.add_work(SEND, plugin, {target.id: target.send_after}, by.name)
+    audit.note_orders(by, "orders_merged", everybody)
     db.session.commit()
     return target.id
 
@@ -348,6 +349,7 @@ def send_now(order_ids: Collection[uuid.UUID], by: By) -> dict[uuid.UUID, str]:
             due.setdefault(shipment.connection_id, {})[shipment.id] = now()
     for plugin_id, wanted in due.items():
         shipments.add_work(SEND, db.session.get_one(Connection, (whose(), plugin_id)), wanted, by.name)
+    audit.note_orders(by, "orders_sent_now", [each for each in orders if not said[each.id]])
     db.session.commit()
     return said
 

@@ -225,17 +225,23 @@ def _keep(target: Target, push: Push, believed: Believed, at: datetime) -> str:
 def seal(merchant_id: uuid.UUID, connection_id: uuid.UUID, delivery_id: uuid.UUID, push: Push) -> bytes:
     """The headers and the body of a push, sealed to the place of its row."""
     content = json.dumps(dict(push.headers)).encode() + b"\n" + push.body
-    return house().keyring.seal_bytes(content, _place(merchant_id, connection_id, delivery_id))
+    return house().keyring.seal_bytes(content, place(merchant_id, connection_id, delivery_id))
 
 
 def opened(merchant_id: uuid.UUID, connection_id: uuid.UUID, delivery_id: uuid.UUID, sealed: bytes) -> Push:
     """What `seal` sealed.  Raises NotOurs."""
-    content = house().keyring.open_bytes(sealed, _place(merchant_id, connection_id, delivery_id))
-    headers, _, body = content.partition(b"\n")
-    return Push(json.loads(headers), body)
+    content = house().keyring.open_bytes(sealed, place(merchant_id, connection_id, delivery_id))
+    headers, _, _ = content.partition(b"\n")
+    return Push(json.loads(headers), body_of(content))
 
 
-def _place(merchant_id: uuid.UUID, connection_id: uuid.UUID, delivery_id: uuid.UUID) -> tuple[str, ...]:
+def body_of(content: bytes) -> bytes:
+    """The body in what `seal` sealed."""
+    return content.partition(b"\n")[2]
+
+
+def place(merchant_id: uuid.UUID, connection_id: uuid.UUID, delivery_id: uuid.UUID) -> tuple[str, ...]:
+    """Where a push lies, and so where alone it opens."""
     return (str(merchant_id), str(connection_id), "delivery", str(delivery_id))
 
 

@@ -54,6 +54,7 @@ def receive(name: str, use: UploadUse, pieces: Iterable[bytes], by: By) -> Uploa
         db.session.rollback()
         raise Refusal("file_is_empty", "file")
     _give_to_a_worker(made, by)
+    audit.note(by, "file_received", "upload", made.id, name=made.name)
     db.session.commit()
     return made
 
@@ -66,6 +67,7 @@ def check_products(by: By) -> Upload:
     )
     db.session.add(made)
     _give_to_a_worker(made, by)
+    audit.note(by, "products_checked", "upload", made.id)
     db.session.commit()
     return made
 
@@ -117,6 +119,7 @@ def name_columns(upload: Upload, columns: Mapping[str, int], by: By, *, repair: 
     row.cursor = row.bad = row.warned = row.known = 0
     row.problems = {}
     _give_to_a_worker(row, by)
+    audit.note(by, "columns_named", "upload", row.id, name=row.name, after={"columns": chosen, "repair": repair})
     db.session.commit()
 
 
@@ -155,6 +158,7 @@ def drop(upload: Upload, by: By) -> None:
     )
     for kind in (READ, IMPORT):
         work.withdraw(kind, str(row.id))
+    audit.note(by, "file_dropped", "upload", row.id, name=row.name)
     db.session.delete(row)
     db.session.commit()
 
@@ -168,6 +172,7 @@ def again(upload: Upload, by: By) -> None:
     """Give a stuck file to a worker once more; it goes on where it stopped."""
     row = _in_state(upload, *AT_WORK)
     _give_to_a_worker(row, by)
+    audit.note(by, "file_tried_again", "upload", row.id, name=row.name)
     db.session.commit()
 
 

@@ -119,6 +119,19 @@ def beside_for(merchant: uuid.UUID) -> Iterator[Wire]:
         yield wire
 
 
+@contextmanager
+def looking_as(hat: str) -> Iterator[Session]:
+    """A session beside that of the request, which only reads, under a hat of `portal.kit.roles`.
+
+    A hat sees every merchant.  What it finds belongs to no session when the block ends, so that a column which the hat
+    may not see cannot be loaded later.
+    """
+    with db.engine.connect() as wire, Session(wire, autoflush=False) as session:
+        session.execute(sa.text("set transaction read only"))
+        session.execute(sa.text("select set_config('role', :hat, true)"), {"hat": hat})
+        yield session
+
+
 def whose() -> uuid.UUID:
     """The merchant of the moment.  Raises LookupError where none was set: nothing may guess one."""
     merchant = _merchant.get()

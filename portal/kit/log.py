@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 
+from portal.kit.db import whose_or_none
+
 SECRET_NAMES = re.compile(
     r"secret|token|password|authoriz|cookie|sign(ature)?$|api_?key|app_?key|session|state$|code$|csrf|buyer|consignee"
     r"|phone|mobile|address|e?mail",
@@ -38,10 +40,18 @@ def _redact(logger: Any, method: str, event: structlog.typing.EventDict) -> stru
     return {**kept, **hidden(event)}
 
 
+def _of_whom(logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Every line tells for which merchant the work was that it speaks of, where there is one."""
+    if (merchant := whose_or_none()) is not None:
+        event.setdefault("merchant", str(merchant))
+    return event
+
+
 def set_up(level: str = "INFO") -> None:
     """Send every line of the house and of its libraries through the same redaction to standard error."""
     before: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _of_whom,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 FORM = b"\x01"
 KEY_ID_BYTES = 4
+# Where the id of the key begins in a sealed value, counted from 1 as SQL counts.
+KEY_ID_AT = len(FORM) + 1
 NONCE_BYTES = 12
 
 
@@ -53,6 +55,16 @@ class Keyring:
     def is_old(self, sealed: bytes) -> bool:
         """Whether an older key than the newest sealed it."""
         return _parts(sealed)[0] != self._newest
+
+    @property
+    def newest(self) -> bytes:
+        """The id of the key that seals; it stands in each sealed value, `KEY_ID_BYTES` long, from `KEY_ID_AT` on."""
+        return self._newest
+
+    @property
+    def older(self) -> tuple[bytes, ...]:
+        """The ids of the keys that only open."""
+        return tuple(each for each in self._keys if each != self._newest)
 
 
 def _key_id(key: bytes) -> bytes:

@@ -42,6 +42,7 @@ class AuditNote(Tenant, Base):
         sa.Index("ix_audit_note_store", "merchant_id", "store_id", "id"),
         sa.Index("ix_audit_note_subject", "merchant_id", "subject_id", "id"),
         sa.Index("ix_audit_note_support", "merchant_id", "support_id", "id"),
+        sa.Index("ix_audit_note_who", "merchant_id", "user_id", "at", "id"),
     )
 
 

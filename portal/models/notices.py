@@ -12,7 +12,10 @@ from portal.kit.db import Base, Tenant
 
 
 class Notice(Tenant, Base):
-    """Open until its cause is gone; `arguments` are the numbers and names of its sentence."""
+    """Open until its cause is gone; `arguments` are the numbers and names of its sentence.
+
+    `letter_id` is the letter by which people were told of it, None where none went out.
+    """
 
     __tablename__ = "notice"
 
@@ -23,6 +26,7 @@ class Notice(Tenant, Base):
     arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
     since: Mapped[datetime] = mapped_column(default=now)
     cleared_at: Mapped[datetime | None]
+    letter_id: Mapped[uuid.UUID | None]
 
     __table_args__ = (
         sa.Index(

@@ -43,7 +43,8 @@ class Order(Tenant, Base):
     channel ships it itself.  `flagged` is whether a line names a listing that is not linked.  `digest` is a hash of
     what the channel told, so that an order that did not change is not written again.  `stage` is where the order stands
     in this house, and `stage_why` the cause or the words for that.  `completed` is the consignee as the merchant
-    completed it where the channel hides or lacks something, sealed as well.
+    completed it where the channel hides or lacks something, sealed as well.  `buyer_gone_at` is when all of that was
+    removed, since the order has long been over; then `sealed` is empty, as it stays until the channel tells it anew.
     """
 
     __tablename__ = "orders"
@@ -79,6 +80,7 @@ class Order(Tenant, Base):
     notes_key: Mapped[bytes | None]
     sealed: Mapped[bytes]
     completed: Mapped[bytes | None]
+    buyer_gone_at: Mapped[datetime | None]
     carrier: Mapped[str] = mapped_column(default="")
     tracking: Mapped[str] = mapped_column(default="")
     tags: Mapped[list[str]] = mapped_column(ARRAY(sa.Text()), default=list)

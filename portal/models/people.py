@@ -191,7 +191,10 @@ class PasswordReset(Base):
 
 
 class Attempt(Base):
-    """A try at something that is limited: `kind` is what, `account` the SHA-256 of whose, `address` from where."""
+    """A try at something that is limited: `kind` is what, `account` the SHA-256 of whose, `address` from where.
+
+    `user_id` is the person who has still to be told of it: None where there is nobody, and once that was done.
+    """
 
     __tablename__ = "attempt"
 
@@ -199,25 +202,29 @@ class Attempt(Base):
     kind: Mapped[str]
     account: Mapped[bytes]
     address: Mapped[str]
+    user_id: Mapped[uuid.UUID | None] = mapped_column(sa.ForeignKey("person.id", ondelete="SET NULL"))
     at: Mapped[datetime] = mapped_column(default=now)
 
     __table_args__ = (
         sa.Index("ix_attempt_account", "kind", "account", "at"),
         sa.Index("ix_attempt_address", "kind", "address", "at"),
         sa.Index("ix_attempt_at", "at"),
+        sa.Index("ix_attempt_untold", "user_id", postgresql_where=sa.text("user_id is not null")),
     )
 
 
 class SentForm(Base):
-    """A form that was sent, by the SHA-256 of its one-time mark and its session: a second sending gets the answer of
-    the first, `status` and `location`, which are None while that is still being worked on."""
+    """A form that was sent, by a SHA-256 of its one-time mark, its session and what it held.
+
+    A second sending gets the `answer` of the first, None while that is still being worked on.  It is encrypted with a
+    key that is made of what was sent and stands nowhere, so that only whoever sends the same again can read it.
+    """
 
     __tablename__ = "sent_form"
 
     mark: Mapped[bytes] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(default=now)
-    status: Mapped[int | None]
-    location: Mapped[str] = mapped_column(default="")
+    answer: Mapped[bytes | None]
 
     __table_args__ = (sa.Index("ix_sent_form_at", "at"),)
 

@@ -86,6 +86,9 @@ class SupportSession(Tenant, Base):
         sa.CheckConstraint("mode = 'view' or acted_at is not null", name="acting_has_a_beginning"),
         sa.Index("ix_support_session_list", "merchant_id", "started_at", "id"),
         sa.Index("ix_support_session_agent", "agent_id", "started_at"),
+        # Staff look at the sessions of every merchant.
+        sa.Index("ix_support_session_all", "started_at", "id"),
+        sa.Index("ix_support_session_id", "id"),
         sa.Index("ix_support_session_token", "token_hash"),
     )
 

@@ -13,25 +13,28 @@ import portal.integrations
 from portal.contract.world.records import fake
 from portal.contract.world.world import Shared, World
 from portal.sandbox.control import Control
+from portal.sandbox.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 class SandboxApp:
-    """The WSGI application.  `worlds` are the memories by integration key."""
+    """The WSGI application.  `worlds` are the memories by integration key; `mailbox` takes letters once it listens."""
 
     def __init__(self, worlds: dict[str, World], remotes: dict[str, Any], public_url: str) -> None:
         self.worlds = worlds
+        self.mailbox = Mailbox()
         mounts = {f"/{key}": remote for key, remote in remotes.items()}
-        self._answer = DispatcherMiddleware(Control(worlds, public_url, remotes), mounts)
+        self._answer = DispatcherMiddleware(Control(worlds, public_url, remotes, self.mailbox), mounts)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """WSGI."""
         return self._answer(environ, start_response)
 
     def close(self) -> None:
-        """Closes the memories."""
+        """Closes the mailbox and the memories."""
+        self.mailbox.close()
         for world in self.worlds.values():
             world.close()
 

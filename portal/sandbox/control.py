@@ -20,6 +20,7 @@ from portal.contract.world.faults import parsed
 from portal.contract.world.records import Fault, Level, Seller
 from portal.contract.world.sales import Sale, listed
 from portal.contract.world.world import World, truth_between
+from portal.sandbox.mailbox import Mailbox
 from portal.sandbox.page import deeds_of, drawn
 
 if TYPE_CHECKING:
@@ -36,8 +37,15 @@ class Wrong(Exception):
 class Control:
     """The WSGI application of the control page."""
 
-    def __init__(self, worlds: Mapping[str, World], public_url: str, remotes: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        worlds: Mapping[str, World],
+        public_url: str,
+        remotes: Mapping[str, Any] | None = None,
+        mailbox: Mailbox | None = None,
+    ) -> None:
         self._worlds = worlds
+        self._mailbox = mailbox or Mailbox()
         self._public_url = public_url
         self._remotes = remotes or {}
         self._deeds: dict[str, Callable[[Said], Any]] = {
@@ -61,6 +69,8 @@ class Control:
             "truth": self._truth,
             "listings": self._listings,
             "orders": self._orders,
+            "mail": lambda said: Response(self._mailbox.page(), mimetype="text/html"),
+            "letters": lambda said: _json([each.told() for each in self._mailbox.letters(str(said.get("to", "")))]),
         }
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -115,8 +125,6 @@ class Control:
             return done
 
         return run
-
-    # --- who is meant -------------------------------------------------------------------------------------------------
 
     def _world(self, said: Said) -> World:
         key = str(said.get("integration", ""))

@@ -31,7 +31,7 @@ def drawn(worlds: Mapping[str, World], public_url: str, done: str, remotes: Mapp
         f"<style>{STYLE}</style></head><body><header><h1>Sandbox</h1><p>Remotes in a box. "
         "No request from here reaches JD, and no key below opens anything there.</p>"
         '<nav><a href="#accounts">Accounts</a> <a href="#world">The world</a> <a href="#goods">Listings</a> '
-        f'<a href="#api">JSON API</a></nav></header><main>{said}'
+        f'<a href="#api">JSON API</a> <a href="/control/mail">Letters</a></nav></header><main>{said}'
         f'<section id="accounts"><h2>Accounts</h2>{accounts}</section>'
         f'<section id="world"><h2>The world</h2>{_state(worlds)}'
         f'<div class="forms">{_world_forms(worlds)}</div></section>'

@@ -96,15 +96,20 @@ def make_threaded_server(app: Any, host: str, port: int) -> BaseWSGIServer:
     return make_server(host, port, app, threaded=True, request_handler=QuietHandler)
 
 
-def serve(host: str, port: int, state_dir: Path, *, public_url: str = "", portal_url: str = "") -> None:
+def serve(
+    host: str, port: int, state_dir: Path, *, public_url: str = "", portal_url: str = "", mail_port: int = 0
+) -> None:
     """Runs the sandbox until it is interrupted.
 
-    `public_url` is how browsers reach it, if not by host and port; `portal_url` is where the portal stands.
+    `public_url` is how browsers reach it, if not by host and port; `portal_url` is where the portal stands.  On
+    `mail_port` it takes letters; 0 is for none.
     """
     more = {"portal_urls": _both_names(portal_url)} if portal_url else {}
     app = create_sandbox(state_dir, public_url or f"http://{host}:{port}", **more)
     server = make_threaded_server(app, host, port)
     try:
+        if mail_port:
+            app.mailbox.start(host, mail_port)
         server.serve_forever()
     except KeyboardInterrupt:
         pass

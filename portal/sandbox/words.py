@@ -21,6 +21,7 @@ VIEWS = (
         "/control/orders?integration=jd_com&account=samudra",
         "the orders as they are, without their buyers; after, count",
     ),
+    ("/control/letters?to=owner@northwick.example", "the letters that came, the newest first, with their links"),
 )
 
 EXAMPLES: tuple[tuple[str, str, dict[str, Any]], ...] = (

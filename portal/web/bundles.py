@@ -13,7 +13,7 @@ from portal.flows import bundles
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
 from portal.models import Product
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.forms import PortalForm
 from portal.web.options_form import WholeField
 from portal.web.plain import as_json, wants_json
@@ -64,7 +64,7 @@ def _index(found: Product, form: PartForm) -> Response:
 
 
 @bp.post("/products/<public_id>/parts")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def add(public_id: str) -> Response:
     """Add a part, or give one that is there another number."""
     found, form = find(Product, public_id), _form()
@@ -88,7 +88,7 @@ def _by_sku(sku: str) -> Product | None:
 
 
 @bp.post("/products/<public_id>/parts/remove")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def remove(public_id: str) -> Response:
     """Take a part out."""
     found = find(Product, public_id)

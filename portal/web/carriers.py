@@ -14,7 +14,7 @@ from portal.kit.errors import Refusal
 from portal.models import Confirmation, Connection, Order, Parcel
 from portal.web import asked, causes
 from portal.web.connections_pages import frame
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.plain import as_json, wants_json
 from portal.web.refusals import sentence
 from portal.web.show import go, show
@@ -46,7 +46,7 @@ def index(public_id: str) -> Response:
 
 
 @bp.post("")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def save(public_id: str) -> Response:
     """Keep what the names mean; orders that waited for it are confirmed."""
     connection = _with_list(public_id)
@@ -63,12 +63,12 @@ def save(public_id: str) -> Response:
 
 
 @bp.post("/read")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def read(public_id: str) -> Response:
     """Ask the channel for its list again."""
     connection = _with_list(public_id)
     try:
-        carriers.read(connection)
+        carriers.read(connection, by())
     except RemoteError as why:
         db.session.rollback()
         return _page(connection, causes.explain(why.cause.value, "run", {}, connection).title)

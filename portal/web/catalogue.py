@@ -22,7 +22,7 @@ from portal.web import (
 )
 from portal.web.catalogue_pages import Wanted
 from portal.web.channel_names import channels
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.plain import as_json, list_as_json, wants_json
 from portal.web.refusals import sentence
 from portal.web.show import go, show
@@ -137,7 +137,7 @@ def listing(public_id: str) -> Response:
 
 
 @bp.route("/listings/<public_id>/unlink", methods=["GET", "POST"])
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def unlink(public_id: str) -> Response:
     """Ask whether a link is to be taken away, and do it."""
     found = find(Listing, public_id)

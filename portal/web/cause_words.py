@@ -18,6 +18,7 @@ from portal.web import (
     run_words,
     shipment_words,
     stock_words,
+    support_words,
 )
 from portal.web.cause_about import About, Turn, Words
 
@@ -326,4 +327,5 @@ WORDS: dict[str, Callable[[About], Words]] = {
     **order_causes.WORDS,
     **routing_words.WORDS,
     **stock_words.WORDS,
+    **support_words.WORDS,
 }

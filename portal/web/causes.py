@@ -149,7 +149,12 @@ def _waits_at(one: Integration, connection: Connection) -> str:
 
 
 def _may_know() -> bool:
-    return g.get("signed_in") is not None and may(Needs.MANAGE)
+    return g.get("signed_in") is not None and (may(Needs.MANAGE) or may(Needs.STAFF))
+
+
+def _is_support() -> bool:
+    who = g.get("signed_in")
+    return who is not None and who.acting is not None
 
 
 def _variable(cause: str, arguments: Mapping[str, Any], connection: Connection | None) -> str:
@@ -179,11 +184,14 @@ def _details(cause: str, arguments: Mapping[str, Any], connection: Connection | 
     return " · ".join(each for each in told if each)
 
 
+KEYS = frozenset({"replace", "edit", "reconnect", "sign_in"})
 Maker = Callable[[Connection, Integration], Action | None]
 
 
 def _actions(said: Words, connection: Connection, one: Integration) -> tuple[Action, ...]:
-    made = [ACTIONS[each](connection, one) for each in said.actions]
+    # Keys and sign-ins at remotes are nothing that support staff may touch, so no button leads them there.
+    shut = KEYS if _is_support() else frozenset()
+    made = [ACTIONS[each](connection, one) for each in said.actions if each not in shut]
     return tuple(each for each in made if each is not None)
 
 

@@ -17,7 +17,7 @@ from portal.kit.errors import Refusal
 from portal.models import Connection, ConnectLink, GrantAttempt, Merchant, Store
 from portal.web import causes, connections_pages, languages
 from portal.web.causes import Explained
-from portal.web.doors import Needs, needs
+from portal.web.doors import Needs, Support, needs
 from portal.web.forms import PortalForm
 from portal.web.refusals import sentence
 from portal.web.show import go, show
@@ -58,7 +58,7 @@ class Asking:
 
 
 @bp.get("/<token>")
-@needs(Needs.NOTHING)
+@needs(Needs.NOTHING, support=Support.NEVER)
 def page(token: str) -> Response:
     """Who asks, for what, until when; and after the trip, whose account it was."""
     with connect_links.opened(token) as link:
@@ -66,7 +66,7 @@ def page(token: str) -> Response:
 
 
 @bp.post("/<token>")
-@needs(Needs.NOTHING)
+@needs(Needs.NOTHING, support=Support.NEVER)
 def begin(token: str) -> Response:
     """Send this browser to the remote's consent page; the cookie makes sure that it is this one that comes back."""
     with connect_links.opened(token) as link:
@@ -85,7 +85,7 @@ def begin(token: str) -> Response:
 
 
 @bp.post("/<token>/paste")
-@needs(Needs.NOTHING)
+@needs(Needs.NOTHING, support=Support.NEVER)
 def paste(token: str) -> Response:
     """Take what the remote showed on its own page."""
     with connect_links.opened(token) as link:
@@ -103,7 +103,7 @@ def paste(token: str) -> Response:
 
 
 @bp.post("/<token>/confirm")
-@needs(Needs.NOTHING)
+@needs(Needs.NOTHING, support=Support.NEVER)
 def confirm(token: str) -> Response:
     """Whoever was there saw whose account it is: the access is kept, and the link is used up."""
     with connect_links.opened(token) as link:
@@ -123,7 +123,7 @@ def confirm(token: str) -> Response:
 
 
 @bp.get("/done")
-@needs(Needs.NOTHING)
+@needs(Needs.NOTHING, support=Support.NEVER)
 def done() -> Response:
     """Nothing is left to do here."""
     return show("connect/done.html")

@@ -29,7 +29,7 @@ from portal.web import (
     wizard_steps,
 )
 from portal.web.connections_pages import frame
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.forms import PortalForm
 from portal.web.key_check import Tested
 from portal.web.refusals import sentence
@@ -121,7 +121,7 @@ def _of_a_plugin(connection: Connection) -> dict[str, Any]:
 
 
 @bp.post("/active")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def active(public_id: str) -> Response:
     """The switch *Is active*: it moves when the server has answered, and says why where it does not."""
     connection = find(Connection, public_id)
@@ -153,7 +153,7 @@ def _switch_elsewhere(connection: Connection, error: str) -> Response:
 
 
 @bp.post("/switches/<key>")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def switch(public_id: str, key: str) -> Response:
     """One of the switches of what runs."""
     connection = find(Connection, public_id)
@@ -167,7 +167,7 @@ def switch(public_id: str, key: str) -> Response:
 
 
 @bp.post("/test")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def test(public_id: str) -> Response:
     """Ask the remote now whether it accepts what is saved."""
     connection = find(Connection, public_id)
@@ -180,7 +180,7 @@ def test(public_id: str) -> Response:
 
 
 @bp.post("/check-again")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def check_again(public_id: str) -> Response:
     """Begin the first check anew."""
     connection = find(Connection, public_id)
@@ -192,7 +192,7 @@ def check_again(public_id: str) -> Response:
 
 
 @bp.post("/offer")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def use_offer(public_id: str) -> Response:
     """Put a value that the remote said would do in place of the one that it refused, and save it."""
     connection = find(Connection, public_id)
@@ -209,7 +209,7 @@ def use_offer(public_id: str) -> Response:
 
 
 @bp.post("/sync")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def sync_now(public_id: str) -> Response:
     """Start an import, or show the one that runs."""
     connection = find(Connection, public_id)
@@ -229,7 +229,7 @@ def sync_now(public_id: str) -> Response:
 
 
 @bp.post("/audits")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def save_audits(public_id: str) -> Response:
     """Keep what the words of the remote's quality check mean."""
     connection = find(Connection, public_id)
@@ -246,14 +246,14 @@ def save_audits(public_id: str) -> Response:
 
 
 @bp.get("/disconnect")
-@needs(Needs.VIEW)
+@needs(Needs.VIEW, support=Support.NEVER)
 def disconnect(public_id: str) -> Response:
     """What goes and what stays, before anything is done."""
     return _disconnect_page(find(Connection, public_id), PortalForm())
 
 
 @bp.post("/disconnect")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.NEVER)
 def remove(public_id: str) -> Response:
     """Disconnect for good."""
     connection = find(Connection, public_id)

@@ -6,12 +6,13 @@ import sqlalchemy as sa
 from flask import Blueprint, g
 from flask_babel import gettext as _
 
+from portal.flows import members
 from portal.flows.house import house
 from portal.kit.db import db, whose_or_none
 from portal.kit.paging import count_of
-from portal.models import TO_SHIP, Notice, Order
+from portal.models import TO_SHIP, Merchant, Notice, Order
 from portal.web import languages
-from portal.web.doors import Needs, may
+from portal.web.doors import Needs, may, may_let_in, may_reveal
 
 bp = Blueprint("frame", __name__)
 
@@ -29,7 +30,20 @@ def frame() -> dict[str, Any]:
         "strips": _strips(),
         "may_manage": bool(who) and may(Needs.MANAGE),
         "may_own": bool(who) and may(Needs.OWN),
+        "may_access": bool(who) and may_let_in(),
+        "may_reveal": bool(who) and may_reveal(),
+        "acting": who.acting if who else None,
+        "my_merchants": _mine,
     }
+
+
+def _mine() -> list[Merchant]:
+    """The merchants between which whoever is signed in may choose: none where there is but one."""
+    who = g.get("signed_in")
+    if who is None or who.merchant is None or who.acting is not None:
+        return []
+    found = members.mine(who.user.id)
+    return found if len(found) > 1 else []
 
 
 def _counts() -> dict[str, int]:
@@ -50,6 +64,9 @@ def _strips() -> list[dict[str, Any]]:
             "kind": "test",
             "lead": _("Sandbox."),
             "text": _("JD here is a copy that lives on this machine. Sample data and demo sign-ins; no parcel moves."),
-            "actions": [{"label": _("Sandbox controls"), "url": f"{house().settings.sandbox_url}/control"}],
+            "actions": [
+                {"label": _("Sandbox controls"), "url": f"{house().settings.sandbox_url}/control"},
+                {"label": _("Letters"), "url": f"{house().settings.sandbox_url}/control/mail"},
+            ],
         }
     ]

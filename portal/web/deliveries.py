@@ -13,7 +13,7 @@ from portal.kit.paging import Count
 from portal.models import Delivery
 from portal.web import asked, deliveries_pages, delivery_words
 from portal.web.channel_names import Channel, channels
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.plain import as_json, list_as_json, wants_json
 from portal.web.refusals import sentence
 from portal.web.show import go, show
@@ -88,7 +88,7 @@ def _views(view: str, channel: Channel | None, event_id: str, counts: dict[str, 
 
 
 @bp.post("/replay")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def replay_many() -> Response:
     """Apply everything again that a view and its filters show, or a group of one cause."""
     channel, event_id = asked.own(channels(), "connection"), asked.words()
@@ -134,7 +134,7 @@ def _detail(found: Delivery, problem: str = "") -> Response:
 
 
 @bp.post("/<public_id>/replay")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def replay(public_id: str) -> Response:
     """Apply one push again."""
     found = find(Delivery, public_id)

@@ -14,7 +14,7 @@ from portal.flows import people
 from portal.flows.audit import By
 from portal.flows.people import SignedIn
 from portal.kit.db import Tenant, db, whose
-from portal.models import Merchant, Role, User
+from portal.models import Merchant, Role, SessionStage, User
 from portal.web import machines, plain, show
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -36,10 +36,12 @@ class Needs(StrEnum):
 
 
 class Support(StrEnum):
-    """What support staff who work as a merchant may do with a page: look at it, also send it, or neither."""
+    """What support staff who work as a merchant may do with a page: look at it, also send it where the merchant lets
+    them act, send it even where they only look, or none of it."""
 
     SEES = "sees"
     ACTS = "acts"
+    ALWAYS = "always"
     NEVER = "never"
 
 
@@ -73,10 +75,19 @@ def needs(permission: Needs, *, support: Support = Support.SEES, fresh: bool = F
 
 Entrance = Callable[[], Response | None]
 Check = Callable[[SignedIn, Declared], Response | None]
+AsWhom = Callable[[SignedIn | None], SignedIn | None]
 # What is looked at before the address of a request is, and what is asked after the permission of its page was found to
 # be enough; other modules of this floor add to both while they are loaded.
 ENTRANCES: list[Entrance] = []
 CHECKS: list[Check] = []
+# Who turns whoever is signed in into the person as whom he or she works.
+AS_WHOM: list[AsWhom] = []
+
+
+def as_whom(look: AsWhom) -> AsWhom:
+    """Have this say for every request as whom it is made, before anything else is looked at."""
+    AS_WHOM.append(look)
+    return look
 
 
 def entrance(look: Entrance) -> Entrance:
@@ -129,10 +140,21 @@ def cookie_name(secure: bool) -> str:
     return f"__Host-{COOKIE}" if secure else COOKIE
 
 
-def _open() -> Response | None:
+def recognise() -> None:
+    """Find out who is signed in, and as whom; what refuses a request before the door asks for it too."""
     # A cookie that a machine sends along says nothing.
     token = "" if machines.calls() else request.cookies.get(cookie_name(request.is_secure), "")
-    g.signed_in = people.who(token) if token else None
+    found = people.who(token) if token else None
+    # Whoever gave the password and not yet the second factor is a stranger on every page but the one that asks for it.
+    g.half = found if found is not None and found.stage is SessionStage.HALF else None
+    found = None if g.half is not None else found
+    for look in () if machines.calls() else AS_WHOM:
+        found = look(found)
+    g.signed_in = found
+
+
+def _open() -> Response | None:
+    recognise()
     if (answer := _first_of(look() for look in ENTRANCES)) is not None:
         return answer
     if request.endpoint is None or request.endpoint in OF_THE_FRAMEWORK:
@@ -168,8 +190,25 @@ def _may(who: SignedIn, permission: Needs) -> bool:
 
 
 def may(permission: Needs) -> bool:
-    """Whether whoever is signed in may do this; for templates that leave out what would be refused."""
-    return g.signed_in is not None and _may(g.signed_in, permission)
+    """Whether whoever is signed in may do this; for templates that leave out what would be refused.
+
+    Support staff who only look may change nothing, and nobody of them may what is the owner's alone.
+    """
+    who: SignedIn | None = g.signed_in
+    if who is None or not _may(who, permission):
+        return False
+    return who.acting is None or permission is Needs.VIEW or (who.acting.acts and permission is Needs.MANAGE)
+
+
+def may_let_in() -> bool:
+    """Whether whoever is signed in may see and change what opens a door: keys, sign-ins at remotes, links that give
+    access.  Never support staff."""
+    return may(Needs.MANAGE) and signed_in().acting is None
+
+
+def may_reveal() -> bool:
+    """Whether whoever is signed in may look at a buyer's data: support staff too, and it is kept that they did."""
+    return g.signed_in is not None and _may(g.signed_in, Needs.MANAGE)
 
 
 def _person(_: object) -> User | None:

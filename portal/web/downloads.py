@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from flask import Response, stream_with_context
+from flask import Response, g, stream_with_context
 
 from portal.kit import tables
 from portal.kit.db import acting_for, db, whose
@@ -40,6 +40,12 @@ def walk(piece: Callable[[Any], Sequence[Any]], key: Callable[[Any], Any]) -> It
 def download(rows: Iterator[Sequence[str]], name: str, kind: str) -> Response:
     """The rows as a file that the browser saves; its name is of plain letters, so that no header needs guessing."""
     plain = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:80] or "table"
+    who = g.get("signed_in")
+    for person in (who.user, who.merchant) if who else ():
+        # The request's session is gone when the file is made, and each piece ends its transaction; what the rows still
+        # ask of whoever is signed in, such as the language, was read already and stays.
+        if person is not None and person in db.session:
+            db.session.expunge(person)
     answer = Response(stream_with_context(tables.written(kind, rows, name)), content_type=KINDS[kind])
     answer.headers["Content-Disposition"] = f'attachment; filename="{plain}.{kind}"'
     return answer

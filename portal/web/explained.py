@@ -13,7 +13,7 @@ from portal.kit.errors import Refusal
 from portal.models import Connection, Listing, Product, Push
 from portal.web import explained_pages
 from portal.web.channel_names import channels
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.explained_pages import Block, Derivation
 from portal.web.plain import as_json, wants_json
 from portal.web.refusals import sentence
@@ -86,7 +86,7 @@ def _as_json(listing: Listing, found: Derivation | None, push: Push | None, bloc
 
 
 @bp.post("")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def send(public_id: str) -> Response:
     """The button *Send again*."""
     listing = find(Listing, public_id)

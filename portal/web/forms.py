@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from wtforms import Field
 from wtforms.fields.core import UnboundField
+from wtforms.validators import StopValidation
 
 from portal.kit.errors import Refusal
 from portal.web.refusals import sentence
@@ -45,3 +46,9 @@ class PortalForm(FlaskForm):
 def required() -> str:
     """What an empty required field says."""
     return _("Enter a value.")
+
+
+def filled(form: Any, field: Field) -> None:
+    """A validator: the field must not be empty."""
+    if not field.data:
+        raise StopValidation(required())

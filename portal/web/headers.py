@@ -59,7 +59,10 @@ def protect(app: Flask, form_hosts: Sequence[str] = ()) -> None:
 
 
 def _say_how_long(answer: Response) -> None:
-    """A file asked for by its hash never changes; a page holds customer data and is never kept."""
+    """A file asked for by its hash never changes; a page holds customer data and is never kept.
+
+    Whatever else may be kept somewhere is another answer for whoever else is signed in.
+    """
     if request.endpoint == "static" and answer.status_code < 400:
         if request.args.get("v"):
             answer.headers["Cache-Control"] = f"public, max-age={ONE_YEAR}, immutable"
@@ -68,6 +71,7 @@ def _say_how_long(answer: Response) -> None:
     else:
         # A view that may be kept, such as a logo, says so itself.
         answer.headers.setdefault("Cache-Control", "no-store")
+        answer.vary.add("Cookie")
 
 
 def static_url(filename: str) -> str:

@@ -10,7 +10,7 @@ from portal.flows import notices
 from portal.web import home_charts, home_pages, problems, setup_guide
 from portal.web.charts import Chart
 from portal.web.doors import Needs, needs, signed_in
-from portal.web.show import show
+from portal.web.show import go, show
 
 bp = Blueprint("home", __name__)
 
@@ -29,7 +29,10 @@ class Picture:
 @bp.get("/")
 @needs(Needs.SIGN_IN)
 def index() -> Response:
-    """What needs attention today.  Open to everyone who is signed in: whoever belongs to no merchant is told so."""
+    """What needs attention today.  Open to everyone who is signed in: staff go to their own area, and whoever belongs
+    to no merchant is told so."""
+    if signed_in().merchant is None and signed_in().user.is_staff:
+        return go("staff.merchants")
     if signed_in().merchant is None:
         return show("home/nobody.html", here="home.index")
     to_link, open_notices = home_pages.to_link(), notices.open_notices()

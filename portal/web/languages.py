@@ -1,6 +1,6 @@
 """Which language a page speaks."""
 
-from flask import g, has_request_context, request, session
+from flask import g, has_app_context, has_request_context, request, session
 
 from portal.web.words import LANGUAGES
 
@@ -19,7 +19,8 @@ SPOKEN = {
 def chosen() -> str:
     """The person's own language, else the merchant's, else the browser's, else English."""
     if not has_request_context():
-        return "en"
+        # A letter is in the language of whoever gets it.
+        return str(g.get("locale", "en")) if has_app_context() else "en"
     who = g.get("signed_in")
     wanted = [
         who.user.locale if who else None,

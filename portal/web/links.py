@@ -13,7 +13,7 @@ from portal.kit.paging import Count
 from portal.models import LinkBatch, LinkState, Listing, Product
 from portal.web import asked, link_words, links_pages
 from portal.web.channel_names import Channel, channels
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.links_pages import Place
 from portal.web.refusals import sentence
 from portal.web.show import go, hx, is_hx, show
@@ -113,7 +113,7 @@ def choose(public_id: str) -> Response:
 
 
 @bp.post("/links/<public_id>/<verb>")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def act(public_id: str, verb: str) -> Response:
     """Carry out one decision about one listing."""
     if verb not in decisions.KNOWN:
@@ -156,7 +156,7 @@ def _row(listing: Listing, place: Place, said: str, problem: str) -> Response:
 
 
 @bp.post("/links/select")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def select() -> Response:
     """From the ticked rows, or all of a place, to the preview of what would happen to them."""
     place = _place(channels())
@@ -168,7 +168,7 @@ def select() -> Response:
 
 
 @bp.route("/links/bulk", methods=["GET", "POST"])
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def bulk() -> Response:
     """What a bulk decision would do; and, when confirmed, the doing."""
     known = channels()
@@ -241,7 +241,7 @@ def batch(public_id: str) -> Response:
 
 
 @bp.post("/links/batches/<public_id>/undo")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def undo(public_id: str) -> Response:
     """Take a bulk decision back as a whole."""
     found = find(LinkBatch, public_id)

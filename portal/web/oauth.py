@@ -8,7 +8,7 @@ from portal.contract.definition import Integration, Kind
 from portal.flows import grants
 from portal.kit.errors import Refusal
 from portal.web import connect
-from portal.web.doors import Needs, may, needs, sign_in_first, signed_in
+from portal.web.doors import Needs, Support, may, needs, sign_in_first, signed_in
 from portal.web.refusals import sentence
 from portal.web.show import go
 
@@ -16,7 +16,7 @@ bp = Blueprint("oauth", __name__)
 
 
 @bp.get("/oauth/<integration>/callback")
-@needs(Needs.NOTHING)
+@needs(Needs.NOTHING, support=Support.NEVER)
 def callback(integration: str) -> Response:
     """Take what the remote says and lead on to a page whose address holds nothing of it.
 

@@ -17,7 +17,7 @@ from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
 from portal.models import UNSENT, Connection, Order, OrderStage, RoutingDecision, Shipment, ShipmentOrder
 from portal.web import routing_words, rule_words, rules_pages
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.refusals import sentence
 from portal.web.rules_pages import Names
 from portal.web.show import go, show
@@ -197,7 +197,7 @@ def _is_sent(order: Order) -> bool:
 
 
 @bp.post("/orders/<public_id>/routing")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def act(public_id: str) -> Response:
     """Hold, leave out, let go, confirm, route again, or send to a plugin."""
     order = find(Order, public_id)

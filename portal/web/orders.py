@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from portal.contract.definition import Resource
 from portal.contract.errors import RemoteError
-from portal.flows import carriers, lines, order_asking, order_buyers, order_hand, resources
+from portal.flows import carriers, order_asking, order_buyers, order_hand, resources
 from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
@@ -30,7 +30,7 @@ from portal.web import (
     shipments_pages,
 )
 from portal.web.channel_names import Channel, channels
-from portal.web.doors import Needs, by, find, merchant, needs
+from portal.web.doors import Needs, Support, by, find, merchant, needs
 from portal.web.orders_pages import Row, Wanted
 from portal.web.plain import as_json, list_as_json, wants_json
 from portal.web.refusals import sentence
@@ -87,7 +87,7 @@ def new_ones() -> Response:
 
 
 @bp.post("/orders/check")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def check() -> Response:
     """Ask every sales channel for new orders now."""
     try:
@@ -198,6 +198,7 @@ def page(order: Order, problem: str = "", *, buyer: order_buyers.Buyer | None = 
         shipping=shipping,
         concerns=shipments_pages.concerns(order),
         buyer=buyer,
+        buyer_gone_at=None if order.sealed else order.buyer_gone_at,
         may_refresh=channel is not None and channel.is_on and _can_be_asked(order),
     )
 
@@ -211,7 +212,7 @@ def _can_be_asked(order: Order) -> bool:
 
 
 @bp.post("/orders/<public_id>/reveal")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ALWAYS)
 def reveal(public_id: str) -> Response:
     """Show who the order goes to, in this answer only; that somebody looked is kept."""
     order = find(Order, public_id)
@@ -223,7 +224,7 @@ def reveal(public_id: str) -> Response:
 
 
 @bp.post("/orders/<public_id>/refresh")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def refresh(public_id: str) -> Response:
     """Ask the channel what the order is now."""
     order = find(Order, public_id)
@@ -231,7 +232,7 @@ def refresh(public_id: str) -> Response:
         return page(order, sentence(Refusal("order_is_ours")))
     connection = _connection(order)
     try:
-        news = resources.refresh(connection, Resource.ORDERS, [order.remote_id], seconds=lines.IN_A_REQUEST)
+        news = order_asking.ask_one(order, connection, by())
     except RemoteError as why:
         db.session.rollback()
         return page(order, causes.explain(why.cause.value, "run", {}, connection).title)
@@ -240,7 +241,7 @@ def refresh(public_id: str) -> Response:
 
 
 @bp.post("/orders/<public_id>/receive")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def receive(public_id: str) -> Response:
     """Take pieces of a line that came back into the stock."""
     order = find(Order, public_id)
@@ -253,7 +254,7 @@ def receive(public_id: str) -> Response:
 
 
 @bp.post("/orders/<public_id>/cancel")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def cancel(public_id: str) -> Response:
     """Cancel an order that was entered by hand."""
     order = find(Order, public_id)
@@ -265,7 +266,7 @@ def cancel(public_id: str) -> Response:
 
 
 @bp.post("/orders/<public_id>/ship")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def ship(public_id: str) -> Response:
     """Mark an order that was entered by hand as shipped."""
     order = find(Order, public_id)

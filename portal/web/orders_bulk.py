@@ -14,7 +14,7 @@ from portal.kit.db import db
 from portal.kit.errors import Refusal
 from portal.models import Order
 from portal.web import asked, routing_words, shipments
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.refusals import sentence
 from portal.web.show import go
 
@@ -25,7 +25,7 @@ DEEDS = ("send", "hold", "let_go", "merge", "route_again", "confirm")
 
 
 @bp.post("/orders/bulk")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def act() -> Response:
     """Do what the pressed button says with the ticked orders."""
     verb = next((each for each in DEEDS if each in request.form), request.form.get("verb", ""))

@@ -1,8 +1,6 @@
 """Signing in and out, and the language of the pages."""
 
-from urllib.parse import urlsplit
-
-from flask import Blueprint, current_app, g, request, session
+from flask import Blueprint, g, request, session
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 from wtforms import PasswordField, StringField
@@ -10,8 +8,12 @@ from wtforms.validators import DataRequired, InputRequired
 
 from portal.flows import people
 from portal.flows.house import house
-from portal.web.doors import Needs, cookie_name, needs, signed_in
-from portal.web.forms import PortalForm
+from portal.flows.people import Entered
+from portal.flows.sessions import Browser, SignedIn
+from portal.kit.errors import Refusal
+from portal.web import account_words, cookies, ways
+from portal.web.doors import Needs, by, needs, signed_in
+from portal.web.forms import PortalForm, filled
 from portal.web.show import go, show
 from portal.web.words import LANGUAGES
 
@@ -35,6 +37,12 @@ class LoginForm(PortalForm):
     password = PasswordField(validators=[InputRequired()], as_typed=True)
 
 
+class CodeForm(PortalForm):
+    """The code of an authenticator, or a recovery code."""
+
+    code = StringField(validators=[filled])
+
+
 @bp.route("/login", methods=["GET", "POST"])
 @needs(Needs.NOTHING)
 def login() -> Response:
@@ -46,38 +54,41 @@ def login() -> Response:
     demo = _demo_signins()
     if not form.validate_on_submit():
         return show("people/login.html", form=form, demo_signins=demo)
-    token = people.sign_in(form.email.data or "", form.password.data or "", request.headers.get("User-Agent", ""))
-    if token is None:
-        form.blame("wrong_sign_in")
-        return show("people/login.html", form=form, demo_signins=demo)
-    session.clear()  # A new session at every change of rights; the CSRF token of the visitor ends here.
-    answer = _on(request.args.get("next", ""))
-    answer.set_cookie(
-        cookie_name(request.is_secure),
-        token,
-        max_age=int(people.LONGEST.total_seconds()),
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Lax",
-        path="/",
-    )
-    return answer
-
-
-def _on(wanted: str) -> Response:
-    """To where the visitor wanted to go: a path of ours, never another host."""
-    return current_app.redirect(wanted, 303) if _is_path_of_ours(wanted) else go("home.index")
-
-
-def _is_path_of_ours(wanted: str) -> bool:
-    # Browsers drop white space and read a backslash as a slash, so "/\t/host" would be another host's address.
-    if any(each <= " " or each == "\\" for each in wanted):
-        return False
     try:
-        parts = urlsplit(wanted)
-    except ValueError:
-        return False
-    return wanted.startswith("/") and not wanted.startswith("//") and not parts.scheme and not parts.netloc
+        entered = people.sign_in(form.email.data or "", form.password.data or "", browser(), cookies.token())
+    except Refusal as why:
+        return show("people/login.html", status=account_words.status(why), form=form.blame(why), demo_signins=demo)
+    if entered.half:
+        return _entered(go("people.second_step", next=request.args.get("next")), entered)
+    return _entered(ways.on(request.args.get("next", "")), entered)
+
+
+@bp.route("/login/code", methods=["GET", "POST"])
+@needs(Needs.NOTHING)
+def second_step() -> Response:
+    """Show the second factor; until then the session opens nothing."""
+    half: SignedIn | None = g.get("half")
+    if half is None:
+        return go("people.login", next=request.args.get("next"))
+    form = CodeForm()
+    account_words.label_code(form.code)
+    if not form.validate_on_submit():
+        return show("people/second_step.html", form=form)
+    try:
+        entered = people.second_step(half, form.code.data or "", browser())
+    except Refusal as why:
+        return show("people/second_step.html", status=account_words.status(why), form=form.blame(why))
+    return _entered(ways.on(request.args.get("next", "")), entered)
+
+
+def browser() -> Browser:
+    """What this request comes from."""
+    return Browser(request.headers.get("User-Agent", ""), request.remote_addr or "", g.request_id)
+
+
+def _entered(answer: Response, entered: Entered) -> Response:
+    session.clear()  # A new session at every change of rights; the CSRF token of the visitor ends here.
+    return cookies.remember(answer, entered.token, entered.longest)
 
 
 def _demo_signins() -> list[dict[str, str]]:
@@ -90,12 +101,9 @@ def _demo_signins() -> list[dict[str, str]]:
 @needs(Needs.SIGN_IN)
 def logout() -> Response:
     """Sign out: the session ends on the server, and the browser forgets what it kept."""
-    people.sign_out(signed_in().session_hash)
+    people.sign_out(signed_in().session_hash, by())
     session.clear()
-    answer = go("people.login")
-    answer.delete_cookie(
-        cookie_name(request.is_secure), path="/", secure=request.is_secure, httponly=True, samesite="Lax"
-    )
+    answer = cookies.forget(go("people.login"))
     answer.headers["Clear-Site-Data"] = '"cache", "storage"'
     return answer
 
@@ -109,4 +117,4 @@ def language() -> Response:
         session["locale"] = locale
         if g.signed_in is not None:
             people.speak(g.signed_in.user.id, locale)
-    return _on(request.form.get("next", ""))
+    return ways.on(request.form.get("next", ""))

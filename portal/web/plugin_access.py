@@ -8,7 +8,7 @@ from portal.flows import connect_links
 from portal.kit.errors import Refusal
 from portal.models import Connection
 from portal.web import wizard_steps
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.refusals import sentence
 from portal.web.show import go
 
@@ -16,7 +16,7 @@ bp = Blueprint("plugin_access", __name__, url_prefix="/connections/<public_id>/l
 
 
 @bp.post("")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.NEVER, fresh=True)
 def make(public_id: str) -> Response:
     """Make a connect link; one that was made before is over."""
     connection = find(Connection, public_id)
@@ -28,7 +28,7 @@ def make(public_id: str) -> Response:
 
 
 @bp.post("/revoke")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.NEVER, fresh=True)
 def revoke(public_id: str) -> Response:
     """Take the link back: whoever opens it finds nothing."""
     connection = find(Connection, public_id)

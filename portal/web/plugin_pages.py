@@ -18,7 +18,7 @@ from portal.kit.db import db, whose
 from portal.models import Connection, ConnectionState, Document, WarehouseStock
 from portal.web import causes, languages, words
 from portal.web.causes import Explained
-from portal.web.doors import Needs, may
+from portal.web.doors import may_let_in
 
 
 def way(connection: Connection, missing: Sequence[str], wrong: int) -> list[dict[str, Any]]:
@@ -64,7 +64,7 @@ def _first_check(connection: Connection) -> dict[str, Any]:
 
 def link(connection: Connection) -> dict[str, Any]:
     """The connect link that still works, for those who may hand it on."""
-    found = connect_links.good_link(connection) if may(Needs.MANAGE) else None
+    found = connect_links.good_link(connection) if may_let_in() else None
     address = connect_links.address(connection) if found is not None else ""
     return {"connect_link": found if address else None, "connect_address": address}
 
@@ -83,7 +83,7 @@ def offers(connection: Connection) -> list[dict[str, str]]:
 def letters(connection: Connection) -> dict[str, str]:
     """The ready message to whoever hands out the codes, in English and Chinese; nothing where none is declared."""
     one = integrations.get(connection.integration)
-    if one.letter is None or not may(Needs.MANAGE):
+    if one.letter is None or not may_let_in():
         return {}
     hook = webhooks.address(connection) or "–"
     return {

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask import g, url_for
 from flask_babel import gettext as _
 
+from portal.flows.support import SUBJECT as SUPPORT
 from portal.kit.db import db, whose
 from portal.models import Connection, Document, Notice, Run, ShipmentOrder, Store
 from portal.web import causes
@@ -41,7 +42,7 @@ def explained(notices: Sequence[Notice]) -> list[Problem]:
 
     Products that are oversold are told together, for one bad day brings many of them.
     """
-    notices = _gathered(notices)
+    notices = gathered(notices)
     owners = _connections_of(notices)
     query = (
         sa.select(Connection, Store.name.label("store"), Store.time_zone)
@@ -50,8 +51,8 @@ def explained(notices: Sequence[Notice]) -> list[Problem]:
     )
     known = {row.Connection.id: row for row in db.session.execute(query)} if owners else {}
     orders = _orders_of(notices)
-    told = [_with_order(_problem(each, known.get(owners[each.id])), orders.get(each.id)) for each in notices]
-    return [_leads_to(each) for each in told]
+    found = [_with_order(_problem(each, known.get(owners[each.id])), orders.get(each.id)) for each in notices]
+    return [_leads_to(each) for each in found]
 
 
 def _orders_of(notices: Sequence[Notice]) -> dict[uuid.UUID, uuid.UUID]:
@@ -65,7 +66,7 @@ def _orders_of(notices: Sequence[Notice]) -> dict[uuid.UUID, uuid.UUID]:
     return orders | {each.id: inside[each.subject_id] for each in notices if each.subject_id in inside}
 
 
-def _gathered(notices: Sequence[Notice]) -> list[Notice]:
+def gathered(notices: Sequence[Notice]) -> list[Notice]:
     """The notices with those that are told together as one: the first of them, which says how many there are."""
     together = [each for each in notices if each.cause == OVERSOLD]
     if len(together) < 2:
@@ -108,9 +109,15 @@ def _connections_of(notices: Sequence[Notice]) -> dict[uuid.UUID, uuid.UUID]:
 
 
 def _problem(notice: Notice, found: Any) -> Problem:
-    g.time_zone = found.time_zone if found else None  # A sentence that names a time means that of the store.
-    said = causes.explain(notice.cause, notice.subject, notice.arguments, found.Connection if found else None)
+    return told(notice, found.Connection, found.store, found.time_zone) if found else told(notice)
+
+
+def told(notice: Notice, connection: Connection | None = None, store: str = "", zone: str = "") -> Problem:
+    """One notice with its sentences; the connection that it concerns is one of this store."""
+    g.time_zone = zone or None  # A sentence that names a time means that of the store.
+    said = causes.explain(notice.cause, notice.subject, notice.arguments, connection)
     g.time_zone = None
-    if found is None:
-        return Problem(notice.id, said, notice.since)
-    return Problem(notice.id, said, notice.since, found.Connection.name, found.store, found.time_zone)
+    if notice.subject == SUPPORT:
+        visit = Action(_("See what support does"), url_for("support_access.visit", public_id=notice.subject_id))
+        said = replace(said, actions=(visit,))
+    return Problem(notice.id, said, notice.since, connection.name if connection else "", store, zone)

@@ -15,7 +15,7 @@ from portal.kit.db import db, whose
 from portal.models import Listing, Product
 from portal.web import asked, catalogue_pages, downloads
 from portal.web.channel_names import Channel, channels
-from portal.web.doors import Needs, needs
+from portal.web.doors import Needs, Support, needs
 from portal.web.show import go, show
 
 bp = Blueprint("product_export", __name__)
@@ -27,7 +27,7 @@ PIECE = 1_000
 
 
 @bp.get("/products/export")
-@needs(Needs.VIEW)
+@needs(Needs.VIEW, support=Support.NEVER)
 def index() -> Response:
     """Choose the columns of the file."""
     labels = [("title", _("Title")), ("barcode", _("Barcode")), ("image", _("Image"))]
@@ -36,7 +36,7 @@ def index() -> Response:
 
 
 @bp.get("/products/export/file")
-@needs(Needs.VIEW)
+@needs(Needs.VIEW, support=Support.NEVER)
 def file() -> Response:
     """The file itself."""
     kind = asked.one_of(KINDS, "kind")

@@ -18,7 +18,7 @@ from portal.kit import tables
 from portal.kit.errors import Refusal
 from portal.models import Upload, UploadState, UploadUse
 from portal.web import asked, product_files_pages, upload_words
-from portal.web.doors import Needs, by, cookie_name, find, needs
+from portal.web.doors import Needs, Support, by, cookie_name, find, needs
 from portal.web.downloads import download
 from portal.web.forms import PortalForm
 from portal.web.plain import as_json, list_as_json, wants_json
@@ -86,7 +86,7 @@ def check() -> Response:
 
 
 @bp.post("/products/import")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def create() -> Response:
     """Take a file in."""
     use = USES.get(request.args.get("use", ""), UploadUse.IMPORT)
@@ -116,7 +116,7 @@ def too_large(_why: RequestEntityTooLarge) -> Response:
 
 
 @bp.post("/products/check")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def check_products() -> Response:
     """Look through the SKUs of the products here."""
     try:
@@ -232,7 +232,7 @@ def _detail(
 
 
 @bp.post("/products/import/<public_id>/columns")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def columns(public_id: str) -> Response:
     """Confirm which column is what."""
     upload = find(Upload, public_id)
@@ -251,7 +251,7 @@ def columns(public_id: str) -> Response:
 
 
 @bp.post("/products/import/<public_id>/begin")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def begin(public_id: str) -> Response:
     """Import the rows."""
     upload = find(Upload, public_id)
@@ -267,7 +267,7 @@ def begin(public_id: str) -> Response:
 
 
 @bp.post("/products/import/<public_id>/undo")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def undo(public_id: str) -> Response:
     """Take away what the import created."""
     upload = find(Upload, public_id)
@@ -279,7 +279,7 @@ def undo(public_id: str) -> Response:
 
 
 @bp.post("/products/import/<public_id>/drop")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def drop(public_id: str) -> Response:
     """Forget a file that was not imported."""
     upload = find(Upload, public_id)
@@ -293,7 +293,7 @@ def drop(public_id: str) -> Response:
 
 
 @bp.post("/products/import/<public_id>/again")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def again(public_id: str) -> Response:
     """Give a file to a worker once more whose work ended without a result."""
     upload = find(Upload, public_id)
@@ -305,7 +305,7 @@ def again(public_id: str) -> Response:
 
 
 @bp.get("/products/import/<public_id>/problems.csv")
-@needs(Needs.VIEW)
+@needs(Needs.VIEW, support=Support.NEVER)
 def problems(public_id: str) -> Response:
     """What is wrong with the rows, as a file to work through."""
     upload = find(Upload, public_id)

@@ -8,7 +8,7 @@ from portal.flows import webhooks
 from portal.kit.errors import Refusal
 from portal.models import Connection
 from portal.web.connections_pages import frame
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.refusals import sentence
 from portal.web.show import go, show
 
@@ -16,7 +16,7 @@ bp = Blueprint("push_access", __name__, url_prefix="/connections/<public_id>/pus
 
 
 @bp.post("/address")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.NEVER, fresh=True)
 def address(public_id: str) -> Response:
     """Another address; the one before is gone at once."""
     connection = find(Connection, public_id)
@@ -29,7 +29,7 @@ def address(public_id: str) -> Response:
 
 
 @bp.post("/close")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.NEVER, fresh=True)
 def close(public_id: str) -> Response:
     """No address any more: whoever pushes there finds nobody."""
     connection = find(Connection, public_id)
@@ -39,7 +39,7 @@ def close(public_id: str) -> Response:
 
 
 @bp.post("/key")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.NEVER, fresh=True)
 def key(public_id: str) -> Response:
     """A new key, shown this once; the one before is believed for a day."""
     connection = find(Connection, public_id)

@@ -24,6 +24,7 @@ NAMES: Mapping[str, Callable[[], str]] = {
 }
 FROM: Mapping[str, Callable[[str], str]] = {
     Resource.PRODUCTS: lambda channel: _("Products from %(channel)s", channel=channel),
+    Resource.ORDERS: lambda channel: _("Orders from %(channel)s", channel=channel),
     Resource.STOCK: lambda channel: _("Stock from %(channel)s", channel=channel),
     Resource.OUTBOUND: lambda channel: _("Orders at %(channel)s", channel=channel),
     Resource.INBOUND: lambda channel: _("Incoming goods at %(channel)s", channel=channel),

@@ -7,12 +7,13 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from portal.kit.errors import Refusal
-from portal.web import shipment_words
+from portal.web import account_words, member_words, shipment_words, support_words
 
 # Read when a refusal is said, so that each sentence is in the language of the page.
 SENTENCES: dict[str, Callable[..., str]] = {
     "wrong_sign_in": lambda: _("This e-mail address and password do not belong together. Check both and try again."),
     "email_taken": lambda: _("Somebody signs in with this e-mail address already. Use another one."),
+    "not_of_staff": lambda email: _("%(email)s does not belong to the support staff.", email=email),
     "password_length": lambda shortest, longest: _(
         "Use between %(shortest)d and %(longest)d characters.", shortest=shortest, longest=longest
     ),
@@ -203,10 +204,14 @@ SENTENCES: dict[str, Callable[..., str]] = {
         most,
         number=most,
     ),
+    "buyer_is_removed": lambda: _("Name and address of this order were removed, since it has long been over."),
     "buyer_is_sealed": lambda: _(
         "The key that sealed this address is not in use any more. Ask your operator for the older key."
     ),
+    **account_words.REFUSALS,
+    **member_words.REFUSALS,
     **shipment_words.REFUSALS,
+    **support_words.REFUSALS,
     "state_too_old": lambda connection: _("The sign-in took longer than 10 minutes. Start it again."),
 }
 

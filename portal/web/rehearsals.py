@@ -17,7 +17,7 @@ from portal.kit.errors import Refusal
 from portal.models import Connection, ExportStage, Rehearsal
 from portal.web import asked, downloads, rehearsals_pages
 from portal.web.connections_pages import frame
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.plain import as_json, wants_json
 from portal.web.refusals import sentence
 from portal.web.show import go, show
@@ -100,7 +100,7 @@ def _views(connection: Connection, view: str, text: str, counts: dict[str, int])
 
 
 @bp.post("")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def act(public_id: str) -> Response:
     """One of the buttons: look, send the first 20, send all, or leave it off."""
     connection = _exporting(public_id)
@@ -139,7 +139,7 @@ def _whole(name: str) -> int:
 
 
 @bp.get("/file")
-@needs(Needs.VIEW)
+@needs(Needs.VIEW, support=Support.NEVER)
 def file(public_id: str) -> Response:
     """Every line of the newest rehearsal as a CSV file."""
     connection = _exporting(public_id)

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from portal.config import Settings
 from portal.kit import log
 from portal.kit.db import act_for, db
-from portal.web import machines, plain, show
+from portal.web import doors, machines, plain, show
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -25,7 +25,6 @@ def receive(app: Flask, settings: Settings) -> None:
     if settings.proxies:
         hops = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    CSRFProtect(app).exempt(machines.EXEMPT)
 
     @app.before_request
     def begin() -> None:
@@ -37,6 +36,9 @@ def receive(app: Flask, settings: Settings) -> None:
         structlog.contextvars.bind_contextvars(request=g.request_id)
         if not machines.calls():
             _same_site(settings)
+
+    # After the request has its number, so that a refusal for want of a token can tell it.
+    CSRFProtect(app).exempt(machines.EXEMPT)
 
     @app.after_request
     def number(answer: Response) -> Response:
@@ -55,19 +57,30 @@ def receive(app: Flask, settings: Settings) -> None:
 
 
 def _same_site(settings: Settings) -> None:
-    """The second wall against forged forms: the browser itself says where a request comes from."""
+    """The second wall against forged forms: the browser itself says where a request comes from.
+
+    Nothing but our own pages sends what changes something: "none" would be an address that was typed or a link outside
+    the browser, and these are no forms.  An older browser that says nothing of the kind still names the origin of a
+    form; whoever names neither is no browser with somebody signed in, and the token decides.
+    """
     if request.method in SAFE:
         return
     site = request.headers.get("Sec-Fetch-Site")
-    if site is not None and site not in {"same-origin", "none"}:
-        abort(403)
+    if site is not None:
+        if site != "same-origin":
+            abort(403)
+        return
     origin = request.headers.get("Origin")
-    if (
-        site is None
-        and origin is not None
-        and urlsplit(origin).netloc not in {request.host, urlsplit(settings.portal_url).netloc}
-    ):
+    if origin is not None and not _is_ours(origin, settings):
         abort(403)
+
+
+def _is_ours(origin: str, settings: Settings) -> bool:
+    try:
+        place = urlsplit(origin).netloc
+    except ValueError:
+        return False
+    return place in {request.host, urlsplit(settings.portal_url).netloc}
 
 
 def _csrf(why: CSRFError) -> Response:
@@ -94,4 +107,7 @@ def _refused(status: int) -> Response:
         return machines.refused(status)
     if plain.wants_json():
         return plain.refused(status, g.get("request_id"))
+    if status < 500 and "signed_in" not in g:
+        # Refused before the door: the frame of the page still says who is signed in, and as whom.
+        doors.recognise()
     return show.show_error(status, g.get("request_id"))

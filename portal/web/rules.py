@@ -14,7 +14,7 @@ from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
 from portal.models import Rule, Store
 from portal.web import asked, rule_form, rule_words, rules_pages
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.plain import as_json, wants_json
 from portal.web.rule_form import RuleForm, Typed
 from portal.web.show import go, is_hx, show
@@ -41,7 +41,7 @@ def index() -> Response:
 
 
 @bp.route("/rules/new", methods=["GET", "POST"])
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def new() -> Response:
     """Add a rule to a store."""
     known = rules_pages.stores()
@@ -63,7 +63,7 @@ def detail(public_id: str) -> Response:
 
 
 @bp.post("/rules/<public_id>")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def save(public_id: str) -> Response:
     """Change a rule, or try the change first."""
     rule = find(Rule, public_id)
@@ -71,7 +71,7 @@ def save(public_id: str) -> Response:
 
 
 @bp.post("/rules/<public_id>/active")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def active(public_id: str) -> Response:
     """Turn a rule on or off."""
     rule = find(Rule, public_id)
@@ -83,7 +83,7 @@ def active(public_id: str) -> Response:
 
 
 @bp.post("/rules/<public_id>/move")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def move(public_id: str) -> Response:
     """Move a rule up or down."""
     rule = find(Rule, public_id)
@@ -92,7 +92,7 @@ def move(public_id: str) -> Response:
 
 
 @bp.post("/rules/<public_id>/remove")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def remove(public_id: str) -> Response:
     """Take a rule away."""
     rule = find(Rule, public_id)

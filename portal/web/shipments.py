@@ -16,7 +16,7 @@ from portal.kit.errors import Refusal
 from portal.kit.text import storable
 from portal.models import Confirmation, Connection, Order
 from portal.web import orders, shipments_pages
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.forms import PortalForm
 from portal.web.refusals import sentence
 from portal.web.show import go
@@ -45,7 +45,7 @@ class AddressForm(PortalForm):
 
 
 @bp.post("/send")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def send(public_id: str) -> Response:
     """Send it now, ask again about it, or try again what was refused."""
     order = find(Order, public_id)
@@ -65,7 +65,7 @@ def reasons() -> dict[str, Callable[[], str]]:
 
 
 @bp.post("/unmerge")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def unmerge(public_id: str) -> Response:
     """Let an order travel alone, or all that travel with it."""
     order = find(Order, public_id)
@@ -81,7 +81,7 @@ def unmerge(public_id: str) -> Response:
 
 
 @bp.post("/take-back")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def take_back(public_id: str) -> Response:
     """Take an order back from its plugin, as long as that can still be."""
     order = find(Order, public_id)
@@ -90,7 +90,7 @@ def take_back(public_id: str) -> Response:
 
 
 @bp.post("/address")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def address(public_id: str) -> Response:
     """Complete the address, and try again."""
     order, form = find(Order, public_id), AddressForm()
@@ -108,7 +108,7 @@ def address(public_id: str) -> Response:
 
 
 @bp.post("/seen")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def seen(public_id: str) -> Response:
     """Put away what is only told of an order."""
     order = find(Order, public_id)
@@ -116,7 +116,7 @@ def seen(public_id: str) -> Response:
 
 
 @bp.post("/confirm")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def confirm(public_id: str) -> Response:
     """Tell the channel once more, or of the part that has left."""
     order = find(Order, public_id)
@@ -125,7 +125,7 @@ def confirm(public_id: str) -> Response:
 
 
 @bp.post("/carrier")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def carrier(public_id: str) -> Response:
     """Say which carrier of the channel's list it was; that holds for all orders."""
     order = find(Order, public_id)

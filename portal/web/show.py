@@ -6,6 +6,7 @@ All reading of htmx headers is here, so that a later htmx concerns this file onl
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from html import unescape
 from typing import Any, cast
@@ -155,7 +156,13 @@ def dress(app: Flask) -> None:
         nav_url=nav_url,
         static_url=headers.static_url,
         languages=words.LANGUAGES,
+        one_time_mark=one_time_mark,
     )
+
+
+def one_time_mark() -> str:
+    """A mark for one drawing of one form, by which `portal.web.once` knows a sending again; nothing is kept of it."""
+    return secrets.token_urlsafe(16)
 
 
 class Macros:

@@ -16,7 +16,7 @@ from portal.kit.errors import Refusal
 from portal.models import Connection, Direction, Document, Order
 from portal.web import asked, languages, order_words
 from portal.web.connections_pages import frame
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.plain import as_json, wants_json
 from portal.web.refusals import sentence
 from portal.web.show import go, show
@@ -50,7 +50,7 @@ def index(public_id: str) -> Response:
 
 
 @bp.post("")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def save(public_id: str) -> Response:
     """Keep what the words mean; orders that have them follow at once."""
     connection = _with_words(public_id)

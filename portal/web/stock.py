@@ -21,7 +21,7 @@ from portal.kit.errors import Refusal
 from portal.models import Product, StockWhy
 from portal.web import asked, explained_pages, stock_json, stock_pages, stock_words, upload_words
 from portal.web.channel_names import channels
-from portal.web.doors import Needs, by, cookie_name, find, needs
+from portal.web.doors import Needs, Support, by, cookie_name, find, needs
 from portal.web.forms import PortalForm
 from portal.web.options_form import WholeField
 from portal.web.plain import as_json, list_as_json, wants_json
@@ -129,7 +129,7 @@ def _adjust_form() -> AdjustForm:
 
 
 @bp.route("/stock/<public_id>/adjust", methods=["GET", "POST"])
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def adjust(public_id: str) -> Response:
     """Count a product, or let pieces come in or go out."""
     found, form = find(Product, public_id), _adjust_form()
@@ -175,7 +175,7 @@ def limits_form(of: object) -> LimitsForm:
 
 
 @bp.route("/stock/<public_id>/limits", methods=["GET", "POST"])
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def limits(public_id: str) -> Response:
     """A product's own buffer and cap, before those of its channels and stores."""
     found = find(Product, public_id)
@@ -223,7 +223,7 @@ def file() -> Response:
 
 
 @bp.post("/stock/file")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def take_file() -> Response:
     """Take the counts of a file over."""
     form, wrong = _counts_form(), list[stock_files.Wrong]()

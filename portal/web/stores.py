@@ -24,7 +24,7 @@ from portal.web import (
     standing,
     stores_pages,
 )
-from portal.web.doors import Needs, by, find, merchant, needs
+from portal.web.doors import Needs, Support, by, find, merchant, needs
 from portal.web.forms import PortalForm
 from portal.web.plain import as_json, list_as_json, wants_json
 from portal.web.show import go, is_hx, show
@@ -110,7 +110,7 @@ def detail(public_id: str) -> Response:
 
 
 @bp.post("/stores/<public_id>")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def save(public_id: str) -> Response:
     """Save the details."""
     store = find(Store, public_id)
@@ -125,7 +125,7 @@ def save(public_id: str) -> Response:
 
 
 @bp.route("/stores/<public_id>/limits", methods=["GET", "POST"])
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def limits(public_id: str) -> Response:
     """The buffer and cap of all channels of a store that say nothing of their own."""
     store = find(Store, public_id)
@@ -143,7 +143,7 @@ def limits(public_id: str) -> Response:
 
 
 @bp.post("/stores/<public_id>/active")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def active(public_id: str) -> Response:
     """Turn the store on or off."""
     store = find(Store, public_id)

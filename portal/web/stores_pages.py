@@ -1,18 +1,16 @@
 """What the pages of stores show: the list in a constant number of statements, and who changed what in one store."""
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from flask_babel import gettext as _
 
 from portal.kit.db import db, whose
 from portal.kit.paging import Count, Slice, count_of, slice_of
 from portal.models import AuditNote, Connection, LinkState, Listing, Store
-from portal.web import channels_pages, orders_pages, standing
+from portal.web import activity_changes, activity_words, channels_pages, orders_pages, standing
 from portal.web.standing import Badge
 
 LINKED = (LinkState.LINKED, LinkState.SKU_CHANGED)
@@ -164,93 +162,11 @@ def activity(store_id: uuid.UUID, cursor: str | None) -> Slice[Deed]:
     found = slice_of(
         db.session(), query, keys, cursor, lambda row: [row.AuditNote.id], size=SHOWN_NOTES, descending=True
     )
-    return Slice([_deed(row.AuditNote) for row in found.rows], after=found.after, before=found.before)
+    notes = [row.AuditNote for row in found.rows]
+    said = activity_changes.of(notes)
+    return Slice([_deed(each, said[each.id]) for each in notes], after=found.after, before=found.before)
 
 
-def _deed(note: AuditNote) -> Deed:
-    said = SAID.get(note.what)
-    return Deed(
-        what=said(note.name) if said else _("%(what)s: %(name)s", what=note.what.replace("_", " "), name=note.name),
-        who=_("Through a link made by %(name)s", name=note.who) if note.what == "granted_by_link" else note.who,
-        at=note.at,
-        changes=_changes(note.before, note.after) if note.what == "store_changed" else "",
-        mark=MARKS.get(note.what, "pencil"),
-    )
-
-
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """What a change replaced by what, such as "Kiosk → Kiosk Jakarta"."""
-    changed = [(before.get(key), value) for key, value in after.items() if before.get(key) != value]
-    return ", ".join(f"{old} → {new}" for old, new in changed)
-
-
-# Said when a page is drawn, so that each sentence is in the language of the page.
-SAID = {
-    "store_added": lambda name: _("Added the store %(name)s", name=name),
-    "store_changed": lambda name: _("Changed the details of the store"),
-    "store_turned_on": lambda name: _("Turned the store on"),
-    "store_turned_off": lambda name: _("Turned the store off"),
-    "connection_added": lambda name: _("Added %(name)s", name=name),
-    "connection_removed": lambda name: _("Disconnected %(name)s", name=name),
-    "settings_saved": lambda name: _("Saved the settings of %(name)s", name=name),
-    "options_saved": lambda name: _("Saved the options of %(name)s", name=name),
-    "audit_words_saved": lambda name: _("Saved what the quality words of %(name)s mean", name=name),
-    "status_words_saved": lambda name: _("Saved what the status words of %(name)s mean", name=name),
-    "rule_added": lambda name: _("Added the rule %(name)s", name=name),
-    "rule_changed": lambda name: _("Changed the rule %(name)s", name=name),
-    "rule_moved": lambda name: _("Moved the rule %(name)s", name=name),
-    "rule_turned_on": lambda name: _("Turned the rule %(name)s on", name=name),
-    "rule_turned_off": lambda name: _("Turned the rule %(name)s off", name=name),
-    "rule_removed": lambda name: _("Removed the rule %(name)s", name=name),
-    "orders_routed_by_hand": lambda name: _("Decided by hand where orders go: %(name)s", name=name),
-    "orders_confirmed": lambda name: _("Confirmed orders: %(name)s", name=name),
-    "order_made": lambda name: _("Entered order %(name)s by hand", name=name),
-    "order_cancelled": lambda name: _("Cancelled order %(name)s", name=name),
-    "order_shipped": lambda name: _("Marked order %(name)s as shipped", name=name),
-    "buyer_revealed": lambda name: _("Looked at the buyer of order %(name)s", name=name),
-    "goods_received": lambda name: _("Took goods of order %(name)s back into the stock", name=name),
-    "connect_link_made": lambda name: _("Made a connect link for %(name)s", name=name),
-    "connect_link_revoked": lambda name: _("Took the connect link of %(name)s back", name=name),
-    "granted_by_link": lambda name: _("Access was given for %(name)s", name=name),
-    "made_default": lambda name: _("Made %(name)s the default plugin", name=name),
-    "default_taken": lambda name: _("%(name)s is no longer the default plugin", name=name),
-    "hook_opened": lambda name: _("Made an address for messages to %(name)s", name=name),
-    "hook_rolled": lambda name: _("Gave %(name)s another address for messages", name=name),
-    "hook_closed": lambda name: _("Closed the address for messages to %(name)s", name=name),
-    "push_key_rolled": lambda name: _("Made a new key for messages to %(name)s", name=name),
-    "granted": lambda name: _("Signed in at the channel for %(name)s", name=name),
-    "tested": lambda name: _("Tested the connection %(name)s", name=name),
-    "turned_on": lambda name: _("Turned %(name)s on", name=name),
-    "turned_off": lambda name: _("Turned %(name)s off", name=name),
-    "sync_asked": lambda name: _("Started a sync of %(name)s", name=name),
-    "store_limits_saved": lambda name: _("Saved the stock limits of the store"),
-    "address_completed": lambda name: _("Completed the address of order %(name)s", name=name),
-    "carriers_saved": lambda name: _("Saved the carriers of %(name)s", name=name),
-    "export_rehearsed": lambda name: _("Compared what an export to %(name)s would change", name=name),
-    "export_first_lot": lambda name: _("Sent the first numbers to %(name)s", name=name),
-    "export_let_out": lambda name: _("Let the export to %(name)s out", name=name),
-    "export_turned_off": lambda name: _("Turned the export to %(name)s off", name=name),
-    "export_braked": lambda name: _("The brake stopped the export to %(name)s", name=name),
-    "brake_set": lambda name: _("Set the brake of %(name)s", name=name),
-    "stock_read_back": lambda name: _("Read back what %(name)s shows", name=name),
-    "stock_sent_again": lambda name: _("Sent the stock of %(name)s again", name=name),
-}
-MARKS = {
-    "store_added": "plus",
-    "connection_added": "plus",
-    "connection_removed": "x",
-    "store_turned_on": "check",
-    "turned_on": "check",
-    "store_turned_off": "pause",
-    "turned_off": "pause",
-    "tested": "check",
-    "granted": "key",
-    "granted_by_link": "key",
-    "connect_link_made": "link",
-    "connect_link_revoked": "x",
-    "hook_opened": "hook",
-    "hook_rolled": "hook",
-    "hook_closed": "hook",
-    "push_key_rolled": "key",
-    "sync_asked": "sync",
-}
+def _deed(note: AuditNote, changes: str) -> Deed:
+    words = activity_words
+    return Deed(what=words.sentence(note), who=words.who(note), at=note.at, changes=changes, mark=words.mark(note))

@@ -13,7 +13,7 @@ from portal.kit.errors import Refusal
 from portal.models import Connection, Run, RunState
 from portal.web import asked, causes, group_words, links_pages, problems, sync_pages
 from portal.web.channel_names import Channel, channels
-from portal.web.doors import Needs, by, find, needs
+from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.plain import as_json, list_as_json, wants_json
 from portal.web.refusals import sentence
 from portal.web.show import go, hx, is_hx, show
@@ -136,7 +136,7 @@ def _explain_refused(refused: sync_pages.Refusals, connection: Connection) -> ca
 
 
 @bp.post("/sync/<public_id>/stop")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def stop(public_id: str) -> Response:
     """Stop a run; what it took in stays."""
     run = find(Run, public_id)
@@ -145,7 +145,7 @@ def stop(public_id: str) -> Response:
 
 
 @bp.post("/sync/<public_id>/retry")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def retry(public_id: str) -> Response:
     """Go on with a run that ended early, at the page where it ended."""
     run = find(Run, public_id)
@@ -157,7 +157,7 @@ def retry(public_id: str) -> Response:
 
 
 @bp.post("/sync/<public_id>/again")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def again(public_id: str) -> Response:
     """Start a new run of the same connection and resource, or show the one that is open."""
     run = find(Run, public_id)

@@ -25,7 +25,7 @@ from portal.web import (
 )
 from portal.web.connect import PasteForm
 from portal.web.connections_pages import frame, said_on_finish
-from portal.web.doors import Needs, by, find, needs, signed_in
+from portal.web.doors import Needs, Support, by, find, needs, signed_in
 from portal.web.forms import PortalForm
 from portal.web.guide_form import GuideForm
 from portal.web.key_check import Tested
@@ -51,7 +51,7 @@ def guide(public_id: str) -> Response:
 
 
 @bp.post("/guide")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def save_guide(public_id: str) -> Response:
     """Keep the ticks and go on."""
     connection = find(Connection, public_id)
@@ -77,7 +77,7 @@ def _guide_page(connection: Connection, form: GuideForm) -> Response:
 
 
 @bp.get("/settings")
-@needs(Needs.VIEW)
+@needs(Needs.VIEW, support=Support.NEVER, fresh=True)
 def settings(public_id: str) -> Response:
     """Name, logo and keys."""
     connection = find(Connection, public_id)
@@ -87,7 +87,7 @@ def settings(public_id: str) -> Response:
 
 
 @bp.post("/settings")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.NEVER, fresh=True)
 def save_settings(public_id: str) -> Response:
     """Save; then test, mend one value, or go on, as the button says."""
     connection = find(Connection, public_id)
@@ -135,7 +135,7 @@ def _settings_page(connection: Connection, form: SettingsForm, result: Tested | 
 
 
 @bp.get("/login")
-@needs(Needs.VIEW)
+@needs(Needs.VIEW, support=Support.NEVER)
 def login(public_id: str) -> Response:
     """What we may and may not do, the button to the remote's own page, and what came of the last trip there."""
     connection = find(Connection, public_id)
@@ -166,7 +166,7 @@ def _login_page(connection: Connection, form: PasteForm) -> Response:
 
 
 @bp.post("/login/paste")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.NEVER)
 def paste(public_id: str) -> Response:
     """Take what the remote showed on its own page instead of leading back."""
     connection = find(Connection, public_id)
@@ -186,14 +186,14 @@ def _elsewhere() -> str:
 
 
 @bp.post("/login")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.NEVER)
 def sign_in(public_id: str) -> Response:
     """Send the browser to the remote's consent page."""
     return set_out(find(Connection, public_id))
 
 
 @bp.post("/login/next")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.NEVER)
 def adopt(public_id: str) -> Response:
     """The merchant saw whose shop it is and goes on: the tokens are taken over."""
     connection = find(Connection, public_id)
@@ -228,7 +228,7 @@ def preview(public_id: str) -> Response:
 
 
 @bp.post("/options")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def save_options(public_id: str) -> Response:
     """Save the options and go on; or only draw the preview anew, where that button was pressed."""
     connection = find(Connection, public_id)
@@ -267,7 +267,7 @@ def check(public_id: str) -> Response:
 
 
 @bp.post("/check")
-@needs(Needs.MANAGE)
+@needs(Needs.MANAGE, support=Support.ACTS)
 def finish(public_id: str) -> Response:
     """The last button: turn it on at once where the merchant let us in a minute ago, else by the switch at the top."""
     connection = find(Connection, public_id)

@@ -253,9 +253,21 @@ def current_locale() -> str:
     return next((known for known in LANGUAGES if wanted.startswith(known.split("_")[0])), "en")
 
 
+def own_zone() -> str | None:
+    """The zone that the reader chose for all times; None where each is shown in the zone of its store.
+
+    Support staff who work as a merchant see the times that the merchant sees.
+    """
+    if not has_app_context():
+        return None
+    who = g.get("signed_in")
+    chosen = who.user.time_zone if who is not None and who.acting is None else None
+    return g.get("own_zone") or chosen
+
+
 def current_zone(zone: str | TimeZone | None = None) -> TimeZone:
-    """The zone that was asked for, else that of the page (`g.time_zone`), else the request's."""
-    wanted = zone or (g.get("time_zone") if has_app_context() else None)
+    """The zone that the reader chose, else the one that was asked for, else that of the page (`g.time_zone`)."""
+    wanted = own_zone() or zone or (g.get("time_zone") if has_app_context() else None)
     if isinstance(wanted, str):
         return ZoneInfo(wanted)
     found = wanted or flask_babel.get_timezone() or UTC
@@ -278,7 +290,9 @@ def install_filters(app: Flask) -> None:
             "when": lambda moment, zone=None: when(moment, here(), current_zone(zone), kit_clock.now()),
             "ago": lambda moment: ago(moment, here(), kit_clock.now()),
             "exact": lambda moment, zone=None: exact(moment, here(), current_zone(zone)),
-            "zone": lambda zone: zone_name(str(zone), here()),
+            # The zone in which times of this one are shown, and the zone itself where it is a fact about a store.
+            "zone": lambda zone: zone_name(str(current_zone(zone)), here()),
+            "zone_name": lambda zone: zone_name(str(zone), here()),
             "local_words": lambda value: local_words(value, here()),
             "html_lang": lambda locale: HTML_LANG.get(str(locale), "en-GB"),
         }

@@ -81,8 +81,8 @@ class House:
 def running(**settings: str) -> Iterator[House]:
     """Start the house, and end it with Ctrl-C; nothing that it started may be left."""
     home = postgres.temporary_home()
-    port, sandbox_port = _free_ports(2)
-    told = {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port), **settings}
+    port, sandbox_port, mail_port = _free_ports(3)
+    told = {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port), "MAIL_PORT": str(mail_port), **settings}
     with (home / "house.log").open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "portal.supervisor"],

@@ -143,6 +143,15 @@ def addresses(visit: Visit) -> dict[str, str]:
         "connect_gone": "/connect/there-is-no-such-link",
         "my_store": "/settings/my-store",
         "language": "/settings/language",
+        "people": "/settings/people",
+        "leaving": "/settings/leave",
+        "security": "/settings/security",
+        "password": "/settings/security/password",
+        "second_factor": "/settings/security/second-factor",
+        "notifications": "/settings/notifications",
+        "support_access": "/settings/support",
+        "activity": "/settings/activity",
+        "confirm": "/confirm",
         "not_found": "/nowhere",
     }
     inside = {"chooser": "channels/add", "plugin_chooser": "plugins/add", "store_limits": "limits"}
@@ -171,11 +180,44 @@ def addresses(visit: Visit) -> dict[str, str]:
         found |= {step: f"{found['product']}/{step}" for step in ("parts", "prices")}
     if "stock_by_hand" in found:
         found |= {f"stock_{step}": f"{found['stock_by_hand']}/{step}" for step in ("adjust", "limits")}
+    found |= _first(visit, "member", "/settings/people", r"/settings/people/[\w-]{20,}")
+    found |= _first(visit, "visit", "/settings/support", r"/settings/support/[\w-]{20,}")
     found |= _first(visit, "batch", "/links", r"/links/batches/[\w-]{20,}")
     found |= _first(visit, "listing", "/links?state=linked", r"/listings/[\w-]{20,}")
     if "listing" in found:
         found |= {"unlink": f"{found['listing']}/unlink", "number": f"{found['listing']}/stock"}
     return found
+
+
+def of_staff(visit: Visit) -> dict[str, str]:
+    """Path by name of every page of the staff area, for an agent who works as nobody at this moment."""
+    found = {
+        "staff_merchants": "/support",
+        "staff_worst": "/support?sort=health",
+        "staff_none": "/support?q=there-is-no-such-merchant",
+        "staff_sessions": "/support/sessions",
+        "staff_sessions_open": "/support/sessions?state=open",
+        "staff_report": "/support/report",
+        "support_over": "/support/over",
+    }
+    found |= _first(visit, "staff_merchant", "/support?sort=health", r"/support/merchants/[\w-]{20,}")
+    found |= _first(visit, "staff_merchant_samudra", "/support?q=samudra", r"/support/merchants/[\w-]{20,}")
+    found |= _first(visit, "staff_session", "/support/sessions", r"/support/sessions/[\w-]{20,}")
+    return found | {"view_as": f"{found['staff_merchant']}/view-as"}
+
+
+def as_a_merchant(visit: Visit) -> dict[str, str]:
+    """Path by name of what only an agent sees who looks as a merchant, and of the merchant's pages under the strip."""
+    return {
+        "acting_home": "/",
+        "acting_channel": _links(visit, "/channels", r"/connections/[\w-]+")[0][0],
+        "acting_orders": "/orders",
+        "acting_support": "/settings/support",
+        "acting_ask": "/support/ask",
+        "acting_extend": "/support/extend",
+        "acting_act": "/support/act",
+        "acting_refused": "/support/sessions",
+    }
 
 
 def _links(visit: Visit, path: str, pattern: str) -> list[tuple[str, str]]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import screens, situations
+from tests.browser import screens, situations, support_case
 from tests.browser.house import House
 from tests.browser.visit import Visit, Visiting
 
@@ -47,9 +46,14 @@ NO_PAGES = {
     "/orders/new-ones",
     "/products/export/file",
     "/products/import/<public_id>/problems.csv",
+    "/settings/activity/file",
+    "/settings/support/file",
 }
 # These lead on to a page that is looked at under its own address.
-LEAD_ON = {"/settings", "/channels/add", "/plugins/add"}
+LEAD_ON = {"/settings", "/channels/add", "/plugins/add", "/login/code"}
+# Whoever opens these is not signed in: a mail led here, or a password was forgotten.
+OF_STRANGERS = ("/login", "/forgotten", "/reset/there-is-no-such-link", "/invited/there-is-no-such-link")
+STAFF_AREA = "/support"
 
 
 @pytest.fixture
@@ -63,6 +67,7 @@ def owner(all_three: House, visiting: Visiting) -> Visit:
         screens.upload(visit)
         screens.connect_link(visit)
         situations.make(visit)
+        support_case.visit_of_staff(visiting("en", reduced_motion="reduce"), "samudra")
         all_three.walked["unfinished"] = ""
     return visit
 
@@ -98,29 +103,54 @@ def test_every_page_is_readable_for_everyone_and_fits_on_a_phone(owner: Visit) -
 
 
 def test_no_page_is_left_out(owner: Visit) -> None:
-    told = subprocess.run(
-        [str(Path(sys.executable).with_name("portal")), "routes"],
-        env=owner.house.environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    pages = [rule for rule, methods, _ in map(str.split, told.stdout.splitlines()) if "GET" in methods.split(",")]
-    seen = [path.partition("?")[0] for path in screens.addresses(owner).values()] + ["/login"]
-    left = [
-        rule
-        for rule in pages
-        if rule not in NO_PAGES | LEAD_ON
-        and not any(re.fullmatch(re.sub(r"<[^>]+>", "[^/]+", rule), path) for path in seen)
-    ]
+    seen = [*screens.addresses(owner).values(), *OF_STRANGERS]
+    left = [each for each in unseen(owner.house, seen) if not each.startswith(STAFF_AREA)]
     assert not left, f"tests/browser/screens.py names no example of {left}"
 
 
-def test_the_sign_in_page_is_readable_for_everyone(visiting: Visiting) -> None:
+def unseen(house: House, seen: Iterable[str]) -> list[str]:
+    """The pages of the address map of which no address is among these."""
+    told = support_case.portal(house, "routes")
+    pages = [rule for rule, methods, *_ in map(str.split, told.splitlines()) if "GET" in methods.split(",")]
+    paths = [path.partition("?")[0] for path in seen]
+    return [
+        rule
+        for rule in pages
+        if rule not in NO_PAGES | LEAD_ON
+        and not any(re.fullmatch(re.sub(r"<[^>]+>", "[^/]+", rule), path) for path in paths)
+    ]
+
+
+def test_every_page_of_the_staff_area_and_under_the_strip_is_readable_for_everyone(
+    owner: Visit, visiting: Visiting
+) -> None:
+    agent = visiting("en", reduced_motion="reduce")
+    agent.sign_in(support_case.STAFF, support_case.STAFF_PASSWORD)
+    agent.refused_at("/support/sessions")
+    found, staff = [], screens.of_staff(agent)
+    for name, path in staff.items():
+        agent.open(path)
+        found += faults_of(agent, name)
+    agent.open(screens.of_staff(agent)["staff_merchant_samudra"])
+    support_case.look_as(agent)
+    acting = screens.as_a_merchant(agent)
+    for name, path in acting.items():
+        agent.open(path)
+        expect(agent.page.locator("#support_strip")).to_be_visible()
+        found += faults_of(agent, name)
+    support_case.leave(agent)
+    assert not found, "\n".join(found)
+    left = [each for each in unseen(owner.house, [*staff.values(), *acting.values()]) if each.startswith(STAFF_AREA)]
+    assert not left, f"tests/browser/screens.py names no example of {left}"
+
+
+def test_the_pages_before_the_sign_in_are_readable_for_everyone(visiting: Visiting) -> None:
     for locale in ("en", "id", "zh_Hans"):
         visit = visiting(locale)
-        visit.open("/login")
-        assert not faults_of(visit, f"login in {locale}")
+        visit.refused_at(*OF_STRANGERS[2:])
+        for path in OF_STRANGERS:
+            visit.open(path)
+            assert not faults_of(visit, f"{path} in {locale}")
 
 
 def test_dialogs_are_readable_hold_the_focus_and_give_it_back(owner: Visit) -> None:

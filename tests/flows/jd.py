@@ -24,7 +24,7 @@ FAST = {"jd_com": 5000.0, "jd_id": 5000.0}
 def point_at(app: Flask, url: str) -> None:
     """Have the portal meet the remotes at this sandbox, as fast as it answers."""
     old: House = app.extensions["lintas"]
-    app.extensions["lintas"] = House(replace(old.settings, sandbox_url=url, paces=FAST), old.keyring, old.redis)
+    app.extensions["lintas"] = replace(old, settings=replace(old.settings, sandbox_url=url, paces=FAST))
 
 
 def jd_com(sandbox: Running, account: str = "northwick", name: str = "JD.com", **changed: str) -> Connection:

@@ -1,7 +1,8 @@
 """Secrets that were planted are found again in no log, no Redis, no row, no page, no address and no process list.
 
 A house at its most talkative (log level debug) works with planted secrets: it saves them, tests them, imports with
-them, renews them and meets faults.  Then everything that it left behind is searched for them, in several spellings.
+them, renews them and meets faults; people have second factors, letters with links, and support staff at work as
+somebody.  Then everything that it left behind is searched for them, in several spellings.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from portal.kit.db import acting_for, db
 from portal.models import Store
 from tests import cast as people
 from tests import stack as house
-from tests.proof import figure, parts, worker
+from tests.proof import canary_people, figure, parts, worker
 from tests.proof.figure import Figure, say
 from tests.stack import Stack
 
@@ -46,7 +47,7 @@ def main() -> int:
     found = Figure("canary")
     paces = {"PORTAL_PACES": "jd_com=500 jd_id=500", "PORTAL_LOG_LEVEL": "debug"}
     bad = {house.WORKER: worker.command("--verbs", "tests.proof.canary:BAD")} if given.control else {}
-    with Stack(workers=1, web=True, durable=False, settings=paces, instead=bad) as stack:
+    with Stack(workers=1, web=True, durable=False, mail=True, settings=paces, instead=bad) as stack:
         life = Life(stack)
         life.lived(short=given.control)
         return _searched(stack, life, found, enough=given.control)
@@ -86,6 +87,8 @@ class Life:
         if short:
             return
         self._plant_many()
+        self._answers += canary_people.live(self._stack, self._cast, self.planted.__setitem__)
+        say("people have shown and used secrets of their own")
         self._type_into_forms()
         for key, faults in FAULTS.items():
             for kind in faults:
@@ -243,6 +246,7 @@ def _searched(stack: Stack, life: Life, found: Figure, *, enough: bool) -> int:
                 found.must(False, f"{what} was found in {name}")
     searched = ", ".join(f"{number} {kind}" for kind, number in counts.items())
     say(f"bytes searched: {sizes}")
+    found.must(enough or len(needles) >= NUMBER, f"at least {NUMBER} secrets were planted, not {len(needles)}")
     for kind, number in counts.items() if not finds else ():
         found.must(number and sizes[kind] > LEAST_BYTES, f"there are {kind} to be searched")
     return found.end(f"{len(needles)} planted secrets in 3 spellings: {finds} found in {searched}")
@@ -250,7 +254,7 @@ def _searched(stack: Stack, life: Life, found: Figure, *, enough: bool) -> int:
 
 def _spellings(text: str) -> list[bytes]:
     """The heart of a secret as it is, in hexadecimal and in base64, so that a cut or wrapped one is found too."""
-    heart = text[len(text) // 2 - 8 : len(text) // 2 + 8].encode()
+    heart = text[max(0, len(text) // 2 - 8) : len(text) // 2 + 8].encode()
     shifted = [base64.b64encode(b"\0" * pad + heart)[4 if pad else 0 : 20] for pad in range(3)]
     return [heart, heart.hex().encode(), *shifted]
 

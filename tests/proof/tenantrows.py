@@ -6,12 +6,11 @@ way to the database, and the rival reads, writes and opens pages, with the other
 
 from __future__ import annotations
 
-import hashlib
+import random
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,7 +33,7 @@ from portal.flows import (
 from portal.flows.audit import LINTAS
 from portal.flows.batches import Choice
 from portal.kit.clock import now
-from portal.kit.db import Base, Tenant, acting_for, db, whose
+from portal.kit.db import acting_for, db, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
 from portal.models import (
@@ -43,27 +42,33 @@ from portal.models import (
     Delivery,
     DeliveryRefusal,
     GrantAttempt,
+    Invitation,
     LinkBatch,
     Listing,
     Logo,
+    Role,
     Run,
     RunPage,
     RunProblem,
+    SupportPage,
+    SupportReason,
+    SupportSession,
     UploadUse,
 )
 from tests import cast as people
 from tests import goods
 from tests.cast import Cast
-from tests.proof import figure, trade_rows
+from tests.proof import figure, trade_rows, walls
 from tests.proof.figure import Figure, say
 from tests.stack import Stack
 
 # The rows of the other merchant bear this in every text; nothing that the rival sees may.
 MARK = "lanternmark"
 OWN_PAGES = 5
-FILTER = re.compile(r"((?:\b\w+\.)?\bmerchant_id) = %\(\w+\)s(?:::UUID)?")
+# How many tables lend their ids to each address; in the long form all of them.
+TRIED = 6
 SHUT = {404, 405}
-APPEND_ONLY = {"audit_note", "stock_move", "order_event", "routing_decision"}
+APPEND_ONLY = {"audit_note", "audit_link", "audit_head", "stock_move", "order_event", "routing_decision"}
 
 
 def main() -> int:
@@ -77,8 +82,9 @@ def main() -> int:
                 with acting_for(merchant):
                     _fill(mark)
         if given.control:
-            _open_the_walls(stack)
-        return Rival(stack, found, cast).proved()
+            walls.open_the_walls(stack)
+        chance = random.Random(given.seed)
+        return Rival(stack, found, cast, lambda ids: ids if given.long else chance.sample(ids, TRIED)).proved()
 
 
 def _fill(mark: str) -> None:
@@ -114,9 +120,40 @@ def _fill(mark: str) -> None:
     brought = uploads.receive(f"{mark}.csv", UploadUse.IMPORT, [f"SKU,Title\nS-1,{mark}\n".encode()], LINTAS)
     upload_checks.keep(brought.id, [upload_checks.Checked(2, "S-1", mark, problems={"near_in_file": mark})])
     _with_links(channel, mark)
+    _with_people(mark)
     trade_rows.fill(channel, sold, mark)
     db.session.commit()
     batches.begin("leave_out", Choice("near"), LINTAS)
+
+
+def _with_people(mark: str) -> None:
+    """Somebody who was asked to join, and support staff who looked at a page."""
+    own, moment = {"merchant_id": whose()}, now()
+    session = SupportSession(
+        **own,
+        id=new_id(),
+        agent_id=new_id(),
+        agent_name=mark,
+        whom_id=new_id(),
+        whom_name=mark,
+        role=Role.OWNER,
+        reason=SupportReason.QUESTION,
+        ticket=mark,
+        token_hash=mark.encode(),
+        parent_hash=mark.encode(),
+        started_at=moment,
+        ends_at=moment,
+    )
+    db.session.add(session)
+    db.session.flush()
+    db.session.add_all(
+        [
+            SupportPage(**own, id=new_id(), session_id=session.id, method="GET", path=f"/{mark}", status=200),
+            Invitation(
+                **own, id=new_id(), email=f"{mark}@example.com", role=Role.VIEWER, invited_by=mark, ends_at=moment
+            ),
+        ]
+    )
 
 
 def _with_links(channel: Connection, mark: str) -> None:
@@ -143,39 +180,12 @@ def _with_links(channel: Connection, mark: str) -> None:
     )
 
 
-def _open_the_walls(stack: Stack) -> None:
-    """The known-bad variant: row level security is switched off, as a table's owner could."""
-    for (table,) in stack.rows("select relname from pg_class where relrowsecurity and relkind = 'r'"):
-        stack.rows(f"alter table {table} disable row level security")
-
-
-@contextmanager
-def _without_filters() -> Iterator[list[str]]:
-    """Take every comparison with a merchant out of every statement; gives the statements that lost one."""
-    robbed: list[str] = []
-
-    def rob(wire: Any, cursor: Any, statement: str, values: Any, context: Any, many: bool) -> tuple[str, Any]:
-        bare, number = FILTER.subn(r"\1 is not null", statement)
-        if number:
-            robbed.append(statement)
-        return bare, values
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", rob, retval=True)
-    try:
-        yield robbed
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", rob)
-
-
 class Rival:
     """Whoever must see nothing of the other's, and tries."""
 
-    def __init__(self, stack: Stack, found: Figure, cast: Cast) -> None:
-        self._stack, self._found, self._cast = stack, found, cast
-        self._models: list[type[Any]] = sorted(
-            (each.class_ for each in Base.registry.mappers if issubclass(each.class_, Tenant)),
-            key=lambda m: m.__tablename__,
-        )
+    def __init__(self, stack: Stack, found: Figure, cast: Cast, some: Callable[[list[str]], list[str]]) -> None:
+        self._stack, self._found, self._cast, self._some = stack, found, cast, some
+        self._models = walls.tenant_models()
         self._foreign = 0
         self._pages = self._calls = 0
         self._answers: Counter[int] = Counter()
@@ -189,8 +199,8 @@ class Rival:
             self._found.must(
                 rows[0][0], f"the other merchant has rows in {model.__tablename__}, or this proves nothing"
             )
-        before = self._fingerprint()
-        with _without_filters() as robbed:
+        before = walls.fingerprint(self._stack, self._cast.lantern)
+        with walls.without_filters() as robbed:
             with self._stack.app.app_context(), acting_for(self._cast.rival):
                 self._read()
                 self._write()
@@ -200,23 +210,13 @@ class Rival:
         say(f"answers: {dict(self._answers)}")
         signed_in = self._answers[200] >= OWN_PAGES
         self._found.must(signed_in or not self._pages, "the rival's own pages open, so it is signed in")
-        changed = before != self._fingerprint()
+        changed = before != walls.fingerprint(self._stack, self._cast.lantern)
         self._found.must(len(robbed) > 100, f"filters were taken out of many statements, not only of {len(robbed)}")
         self._found.must(not changed, "no row of the other merchant was changed")
         return self._found.end(
             f"{len(robbed)} statements without their filter over {len(self._models)} tables, {self._calls} calls of "
             f"flows and {self._pages} requests: {self._foreign} foreign rows read, {'some' if changed else '0'} written"
         )
-
-    def _fingerprint(self) -> str:
-        """A hash over all rows of the other merchant, seen by the superuser."""
-        rows = [
-            self._stack.rows(
-                f"select t::text from {each.__tablename__} t where merchant_id = %s order by id", self._cast.lantern
-            )
-            for each in self._models
-        ]
-        return hashlib.sha256(repr(rows).encode()).hexdigest()
 
     def _clean(self, what: str, foreign: int) -> None:
         self._foreign += foreign
@@ -308,7 +308,7 @@ class Rival:
         for rule in self._stack.app.url_map.iter_rules():
             if rule.endpoint in {"static", "people.login", "people.logout", "people.language"}:
                 continue
-            for address in _addresses(rule, ids):
+            for address in _addresses(rule, self._some(ids)):
                 for method in sorted((rule.methods or set()) & {"GET", "POST"}):
                     self._open(browser, method, address, token, foreign=bool(rule.arguments))
 

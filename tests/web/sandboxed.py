@@ -44,7 +44,7 @@ def linked(app: Flask, sandbox: Running) -> Iterator[Running]:
 def at_home(app: Flask, **settings: Any) -> None:
     """The same portal with other settings."""
     old: House = app.extensions["lintas"]
-    app.extensions["lintas"] = House(replace(old.settings, **settings), old.keyring, old.redis)
+    app.extensions["lintas"] = replace(old, settings=replace(old.settings, **settings))
 
 
 def text_of(answer: TestResponse) -> str:

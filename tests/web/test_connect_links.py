@@ -25,7 +25,7 @@ from tests.web.test_connections import at
 
 CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
 # What differs between two answers that say the same: the CSRF token, the number of the request, the address itself.
-PASSING = re.compile(r"I[jm][\w.-]{40,}|[\w-]{64}|\b[0-9a-f]{12}\b")
+PASSING = re.compile(r'I[jm][\w.-]{40,}|[\w-]{64}|\b[0-9a-f]{12}\b|(?<=name="once" value=")[\w-]+')
 
 
 @pytest.fixture

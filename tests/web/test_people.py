@@ -1,10 +1,25 @@
-"""Signing in and out."""
+"""Signing in and out, limits, and what is kept of sessions."""
+
+import hashlib
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
-from portal.flows import people
+from portal.flows import attempts, people
+from portal.kit.db import db
+from portal.kit.errors import Refusal
 from portal.models import Role
+from tests.accounts import hashes, noted, tell, wind_back, wind_back_attempts
 from tests.cast import PASSWORD, Cast, csrf
+
+# The one-time mark of a form differs from answer to answer.
+MARK = re.compile(r'value="[\w-]{22}"|[\w.-]{60,}')
 
 
 def test_the_right_password_opens_a_session_and_signing_out_ends_it_on_the_server(cast: Cast) -> None:
@@ -27,7 +42,9 @@ def test_a_wrong_password_and_an_unknown_address_answer_the_same(cast: Cast) -> 
         for email in (cast.mei.email, "nobody@example.com")
     ]
     assert [each.status_code for each in answers] == [422, 422]
-    texts = [each.text.replace(cast.mei.email, "@").replace("nobody@example.com", "@") for each in answers]
+    texts = [
+        MARK.sub("", each.text).replace(cast.mei.email, "@").replace("nobody@example.com", "@") for each in answers
+    ]
     assert texts[0] == texts[1]
     assert "do not belong together" in texts[0]
 
@@ -88,3 +105,110 @@ def test_a_form_without_its_token_or_from_another_site_is_refused(cast: Cast) ->
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
         assert client.post("/logout", data={"csrf_token": token}, headers=headers).status_code == 403
     assert client.get("/stores").status_code == 200, "the session goes on"
+
+
+WRONG = "not-the-password-at-all"
+
+
+def test_the_eleventh_try_of_an_account_is_refused_and_the_right_password_tells_nothing(cast: Cast) -> None:
+    for number in range(10):
+        _, answer = try_from(cast, f"10.0.0.{number}", cast.mei.email, WRONG)
+        assert answer.status_code == 422
+    said = [try_from(cast, "10.0.1.1", cast.mei.email, password)[1] for password in (WRONG, PASSWORD)]
+    assert [each.status_code for each in said] == [429, 429]
+    assert "try again in 5 minutes." in said[0].text
+    assert MARK.sub("", said[0].text) == MARK.sub("", said[1].text)
+    assert try_from(cast, "10.0.1.2", cast.tom.email, PASSWORD)[1].status_code == 303, "others come in"
+    wind_back_attempts(cast.app, timedelta(minutes=5, seconds=1))
+    assert try_from(cast, "10.0.1.1", cast.mei.email, PASSWORD)[1].status_code == 303
+
+
+def test_the_eleventh_try_from_an_address_is_refused_whoever_is_tried(cast: Cast) -> None:
+    for number in range(10):
+        try_from(cast, "2001:db8::1", f"nobody{number}@example.com", WRONG)
+    assert try_from(cast, "2001:db8::2", cast.mei.email, PASSWORD)[1].status_code == 429, "the same network"
+    assert try_from(cast, "2001:db8:0:1::1", cast.mei.email, PASSWORD)[1].status_code == 303
+
+
+def test_right_passwords_do_not_use_up_the_tries(cast: Cast) -> None:
+    for _ in range(12):
+        assert try_from(cast, "10.0.0.1", cast.mei.email, PASSWORD)[1].status_code == 303
+
+
+def test_a_sign_in_and_a_refused_one_are_noted_with_where_they_came_from(cast: Cast) -> None:
+    try_from(cast, "10.9.9.9", cast.mei.email, WRONG)
+    try_from(cast, "10.9.9.9", "nobody@example.com", WRONG)
+    tell(cast.app)
+    tell(cast.app)
+    (refused,) = noted(cast, "sign_in_refused")
+    assert (refused.name, refused.address, refused.who) == ("Mei Lin", "10.9.9.9", "Lintas")
+    try_from(cast, "10.9.9.9", cast.mei.email, PASSWORD)
+    (came,) = noted(cast, "signed_in")
+    assert (came.who, came.address, came.user_id) == ("Mei Lin", "10.9.9.9", cast.mei.id)
+
+
+def test_signing_in_anew_ends_the_session_that_this_browser_had(cast: Cast) -> None:
+    client = cast.client_of(cast.mei)
+    before = hashes(cast.app, cast.mei)
+    client.post(
+        "/login", data={"email": cast.mei.email, "password": PASSWORD, "csrf_token": csrf(client, "/stores/new")}
+    )
+    after = hashes(cast.app, cast.mei)
+    assert len(after) == 1
+    assert not before & after
+
+
+@pytest.mark.parametrize(("who", "idle", "whole"), [("mei", 30, 12 * 60), ("sam", 15, 8 * 60)])
+def test_a_session_is_over_when_nobody_clicks_and_after_a_day_of_work(
+    cast: Cast, who: str, idle: int, whole: int
+) -> None:
+    person = getattr(cast, who)
+    client = cast.client_of(person)
+    wind_back(cast.app, person, "seen_at", timedelta(minutes=idle - 1))
+    assert client.get("/settings/security").status_code == 200
+    wind_back(cast.app, person, "seen_at", timedelta(minutes=idle + 1))
+    assert client.get("/settings/security").status_code == 303
+    client = cast.client_of(person)
+    wind_back(cast.app, person, "ends_at", timedelta(minutes=whole - 1))
+    assert client.get("/settings/security").status_code == 200
+    wind_back(cast.app, person, "ends_at", timedelta(minutes=2))
+    assert client.get("/settings/security").status_code == 303
+
+
+def test_a_session_is_known_to_the_database_by_a_hash_and_to_the_browser_by_256_bits(cast: Cast) -> None:
+    cookie = cast.client_of(cast.mei).get_cookie("sid")
+    assert cookie is not None
+    assert len(cookie.value) >= 43
+    assert hashes(cast.app, cast.mei) == {hashlib.sha256(cookie.value.encode()).digest()}
+
+
+def test_of_many_tries_at_once_no_more_pass_than_the_limit(cast: Cast) -> None:
+    at_once = 8
+    together = threading.Barrier(at_once)
+
+    def one(number: int) -> bool:
+        with cast.app.app_context():
+            db.session.execute(sa.text("select 1"))  # Each has its connection before they set out together.
+            together.wait(timeout=10)
+            try:
+                attempts.claim("sign_in", f"person{number // at_once}@example.com", "")
+            except Refusal:
+                return False
+            finally:
+                db.session.remove()
+            return True
+
+    rounds = 5
+    with cast.app.app_context():
+        for each in range(rounds):
+            for _ in range(9):
+                attempts.count("sign_in", f"person{each}@example.com", "")
+    with ThreadPoolExecutor(at_once) as pool:
+        assert sum(pool.map(one, range(rounds * at_once))) == rounds, "one is left to each, and one passes"
+
+
+def try_from(cast: Cast, address: str, email: str, password: str) -> tuple[FlaskClient, TestResponse]:
+    """A sign-in from somewhere."""
+    client = cast.app.test_client()
+    form = {"email": email, "password": password, "csrf_token": csrf(client, "/login")}
+    return client, client.post("/login", data=form, environ_overrides={"REMOTE_ADDR": address})

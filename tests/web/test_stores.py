@@ -24,7 +24,7 @@ from tests.cast import Cast, csrf
 Statements = Callable[[], AbstractContextManager[list[str]]]
 HX = {"HX-Request": "true"}
 JSON = {"Accept": "application/json"}
-OWN = re.compile(r"Ij[\w.-]{40,}")
+OWN = re.compile(r'Ij[\w.-]{40,}|(?<=name="once" value=")[\w-]+')
 
 
 def post(client: FlaskClient, page: str, where: str | None = None, **data: str):
