@@ -1,6 +1,7 @@
 """Support staff begin to work as a merchant, ask to change something, take longer, and stop."""
 
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, abort, flash, g, request, session, url_for
@@ -113,7 +114,9 @@ def stop() -> Response:
         return go(_place(), _("You work as no merchant any more."))
     support.stop(who.acting, by())
     answer = support_strip.leave_to(url_for("support.over", why=SupportEnd.STOPPED.value))
-    support_strip.start_anew(answer, support.back_to_own(who))
+    # Where it was stopped twice at once, the other one has given this browser its new token already.
+    with suppress(Refusal):
+        support_strip.start_anew(answer, support.back_to_own(who))
     support_strip.take(answer)
     return answer
 

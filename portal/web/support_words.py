@@ -65,7 +65,7 @@ def support_asks(a: About) -> Words:
     named = a.arguments
     return Words(
         title=_("%(agent)s of Lintas support asks to change something.", agent=str(named.get("agent", ""))),
-        why=_("What for: %(why)s", why=str(named.get("asked", ""))),
+        why=_("What for: “%(why)s”.", why=str(named.get("asked", ""))),
         todo=_("Allow it or refuse it. Without your answer nothing is changed."),
     )
 

@@ -96,6 +96,8 @@ def _killing(stack: Stack, sender: Sender, kills: int, dice: random.Random) -> i
         if not sender.is_alive() or done >= kills:
             stack.until(lambda: not sender.is_alive(), PATIENCE)  # What was killed last is started again meanwhile.
             break
+        # Where more was thanked than the kills so far are due for, nobody has looked yet for what has fallen.
+        stack.look_after()
         done += stack.kill(house.WEB, "group" if done % WHOLE_EVERY == WHOLE_EVERY - 1 else "child")
     return done
 

@@ -211,12 +211,11 @@ def test_the_page_costs_the_same_with_one_and_with_many_problems(cast: Cast, sta
     assert "6 more need attention." in page
 
 
-def test_staff_are_told_that_their_area_comes_with_support_access(cast: Cast) -> None:
+def test_staff_come_to_their_own_area_and_to_no_merchants_pages(cast: Cast) -> None:
     client = cast.client_of(cast.sam)
-    page = client.get("/")
-    assert page.status_code == 200
-    assert "your area comes with support access" in page.text
-    assert "/stores" not in page.text
+    answer = client.get("/")
+    assert (answer.status_code, answer.location) == (303, "/support")
+    assert "/stores" not in client.get("/support").text
     for where in ("/stores", "/channels", "/plugins", "/settings/my-store"):
         assert client.get(where).status_code == 404
 
