@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.browser)
         # One house for all of them: two would only fight for the same cores.
         item.add_marker(pytest.mark.xdist_group("browser"))
-        item.add_marker(pytest.mark.timeout(300))
+        item.add_marker(pytest.mark.timeout(600))
     places = [place for place, item in enumerate(items) if item in ours]
     ours.sort(key=lambda item: ORDER.index(item.path.stem) if item.path.stem in ORDER else len(ORDER))
     for place, item in zip(places, ours, strict=True):

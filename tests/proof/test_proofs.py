@@ -102,7 +102,7 @@ def outcome(name: str, *words: str) -> tuple[int, str]:
 
 
 @pytest.mark.proof
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", SHORT)
 def test_the_promise_holds(name: str) -> None:
     code, said = outcome(name, SHORT[name][0])
@@ -111,7 +111,7 @@ def test_the_promise_holds(name: str) -> None:
 
 
 @pytest.mark.proof
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", SHORT)
 def test_the_known_bad_variant_is_caught(name: str) -> None:
     code, said = outcome(name, SHORT[name][1], CONTROL_SEED, "--control")
