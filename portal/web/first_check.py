@@ -46,7 +46,7 @@ def progress(connection: Connection) -> Progress:
     one = integrations.get(connection.integration)
     if one.checks:
         return _step_by_step(one, connection)
-    run = last_run(connection)
+    run = last_import(connection)
     checking = connection.state is ConnectionState.ACTIVATING
     moving = checking or (run is not None and run.is_open)
     entries = _checklist(one, connection, run) if _is_first(connection, run) else []
@@ -69,7 +69,7 @@ def _step_by_step(one: Integration, connection: Connection) -> Progress:
     begun = connection.active_since if connection.state is not ConnectionState.SAVED else None
     recent = begun is not None and begun > now() - LONG
     shown = begun is not None and (not active or recent or not checklist.all_read(runs))
-    run = None if shown else last_run(connection, Resource.PRODUCTS)
+    run = None if shown else last_import(connection)
     moving = checking or any(each is not None and each.is_open for each in (run, *runs.values()))
     entries = checklist.entries(connection, runs, why) if shown else []
     return Progress(
@@ -83,14 +83,13 @@ def _step_by_step(one: Integration, connection: Connection) -> Progress:
     )
 
 
-def last_run(connection: Connection, resource: Resource | None = None) -> Run | None:
-    """The run that goes on, else the last one that ended well, else the last one; of one resource where it is named.
+def last_import(connection: Connection) -> Run | None:
+    """The run over the catalogue that goes on, else the last one that ended well, else the last one.
 
     One question each, so that each is answered from the end of an index, however many runs there are.
     """
     runs = sa.select(Run).where(Run.merchant_id == whose(), Run.connection_id == connection.id).limit(1)
-    if resource is not None:
-        runs = runs.where(Run.resource == resource.value)
+    runs = runs.where(Run.resource == Resource.PRODUCTS.value)
     # The states are written out, as they are in the index of open runs.
     is_open = Run.state.in_([sa.literal_column(f"'{each.value}'") for each in OPEN])
     ended = runs.where(Run.ended_at.is_not(None)).order_by(Run.ended_at.desc(), Run.id.desc())

@@ -41,6 +41,21 @@ def test_a_page_that_asks_every_two_seconds_counts_no_listings(
     assert not [each for each in polled if "FROM listing" in each]
 
 
+def test_a_poll_of_orders_does_not_stand_for_the_import_of_the_catalogue(cast: Cast, linked: Running) -> None:
+    mei = on(cast, linked)
+    with lantern(cast):
+        run = sync.start(at(mei), Resource.ORDERS, "Mei Lin")
+        assert run is not None
+        db.session.commit()
+        polled = run.id
+    assert "400 products looked at" in text_of(mei.page()), "while orders come in"
+    with lantern(cast):
+        run = db.session.get_one(Run, (cast.lantern, polled))
+        run.state, run.ended_at = RunState.DONE, now()
+        db.session.commit()
+    assert "400 products looked at" in text_of(mei.page()), "after they came in"
+
+
 def test_the_run_that_goes_on_is_shown_before_the_last_that_ended_well_and_that_before_a_failed_one(
     cast: Cast, linked: Running
 ) -> None:
@@ -66,7 +81,7 @@ def test_the_run_that_goes_on_is_shown_before_the_last_that_ended_well_and_that_
         shown = []
         for state in (RunState.FAILED, RunState.DONE, RunState.RUNNING, RunState.FAILED):
             add(state, len(shown) + 1)
-            run = first_check.last_run(at(mei))
+            run = first_check.last_import(at(mei))
             assert run is not None
             shown.append(run.seen)
         db.session.rollback()
