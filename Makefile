@@ -36,6 +36,9 @@ help: ## this list
 run: runtime translated ## start everything on http://127.0.0.1:8000; Ctrl-C stops it
 	@exec $(BIN)/python -m portal.supervisor
 
+.PHONY: install
+install: runtime translated ## what an installation of your own runs from (docs/operations.md); starts nothing
+
 .PHONY: test
 test: dev translated browser ## the whole suite, with its own PostgreSQL, Valkey and Chromium
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)

@@ -19,7 +19,6 @@ from portal.cli_staff import group as staff
 from portal.flows import audit_heads, people, resets, work
 from portal.flows import doctor as checks
 from portal.kit import embedded
-from portal.models import Role
 from portal.web.doors import declared_by
 
 
@@ -71,10 +70,8 @@ def create_owner(merchant: str, email: str, name: str, currency: str, zone: str)
     The password is asked for, or read from PORTAL_NEW_PASSWORD.
     """
     with house() as app:
-        # Looked at before anything is written, so that no person is left behind without a merchant.
-        people.check_merchant(merchant, currency, zone)
-        user = people.create_user(email, name, _password())
-        people.join(people.create_merchant(merchant, currency, zone), user, Role.OWNER)
+        people.check_merchant(merchant, currency, zone)  # Before somebody types a password twice in vain.
+        people.create_owner(merchant, currency, zone, email, name, _password())
         click.echo(f"{email} is the owner of {merchant}.")
         click.echo(f"Sign in at {app.extensions['lintas'].settings.portal_url}/login with this address and password.")
 

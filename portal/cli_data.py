@@ -1,5 +1,6 @@
 """Commands about keys and data: rotate the keys, take a merchant's data out, let a merchant go."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,18 +39,25 @@ def rotate_keys() -> None:
 
     The house may run meanwhile, every process of it with the same PORTAL_SEALING_KEYS.  May be stopped and repeated.
     """
-    with house():
+    with house() as app:
         turned = rotation.rotate(_progress("sealed anew"))
-        found = rotation.survey()
+        found, keys = rotation.survey(), len(app.extensions["lintas"].settings.sealing_keys)
     click.echo(f"{_values(turned.resealed)} sealed anew.")
     _show_standing(found)
     if turned.strange:
         click.echo(f"{_values(turned.strange)} left as they are: they do not open where they lie. Run `portal doctor`.")
+    if keys == 1 and not any(each.lost for each in found):
+        click.echo("PORTAL_SEALING_KEYS holds one key, and everything lies under it.")
+        return
     _show_next(sum(each.older for each in found) - turned.strange, sum(each.lost for each in found))
 
 
 def _values(number: int) -> str:
     return f"{number:,} {'value' if number == 1 else 'values'}"
+
+
+def _lie(number: int) -> str:
+    return "lies" if number == 1 else "lie"
 
 
 def _show_standing(found: list[Standing]) -> None:
@@ -61,16 +69,19 @@ def _show_standing(found: list[Standing]) -> None:
 def _show_next(older: int, lost: int) -> None:
     if lost:
         click.echo(
-            f"{_values(lost)} lie under a key that is not in PORTAL_SEALING_KEYS. Put it back, behind the newest, and "
-            "run this again."
+            f"{_values(lost)} {_lie(lost)} under a key that is not in PORTAL_SEALING_KEYS. Put it back, behind the "
+            "newest, and run this again."
         )
     if older > 0:
-        click.echo(f"{_values(older)} still lie under an older key, since somebody held them. Run this again.")
+        click.echo(f"{_values(older)} still {_lie(older)} under an older key, since the row was held. Run this again.")
     elif not lost:
         click.echo(
-            "Nothing else lies under an older key. Remove the older keys from PORTAL_SEALING_KEYS, start web, relay "
-            "and workers anew, and keep those keys as long as backups that need them."
+            "Nothing else lies under an older key. Remove the older keys from PORTAL_SEALING_KEYS, all but the first, "
+            "start web, relay and workers anew, and keep those keys as long as backups that need them. A new key that "
+            "still stands behind has sealed nothing: put it first, and run this again."
         )
+    if lost:
+        sys.exit(1)
 
 
 # --- merchants --------------------------------------------------------------------------------------------------------

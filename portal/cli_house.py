@@ -44,6 +44,8 @@ def of_database(why: SQLAlchemyError, variable: str) -> str:
     if isinstance(inner, postgres_says.UndefinedObject | postgres_says.InsufficientPrivilege):
         first = str(inner).splitlines()[0]
         return f"The database refuses: {first}. Check {variable} and the roles; docs/operations.md has their SQL."
+    if isinstance(inner, postgres_says.DeadlockDetected | postgres_says.SerializationFailure):
+        return "The database was busy with the same rows, so it broke this off. Give the same command again."
     if isinstance(why, OperationalError):
         return f"The database does not answer ({type(inner).__name__}). Check {variable} and that PostgreSQL runs."
     if isinstance(why, ArgumentError):

@@ -3,7 +3,7 @@
 import click
 
 from portal.cli_house import house
-from portal.flows import staff
+from portal.flows import staff, staff_notes
 
 WHO = click.argument("email")
 
@@ -28,6 +28,20 @@ def show() -> None:
             f"{each.email:36} {each.name:24} {_yes(not each.disabled):9} {_yes(each.may_view_as):9} "
             f"{_yes(each.second_factor):14} {seen}"
         )
+
+
+@group.command("trail")
+@click.argument("email", required=False, default="")
+def trail(email: str) -> None:
+    """Print what happened to the accounts of the staff, newest first; of one of them where EMAIL is given."""
+    with house():
+        found = staff_notes.newest(email)
+    if not found:
+        click.echo("Nothing was noted.")
+    for each in found:
+        after = ", ".join(f"{key}: {value}" for key, value in each.after.items())
+        told = [f"{each.at:%Y-%m-%d %H:%M:%S} UTC", each.email, each.what, after, f"by {each.who}", each.address]
+        click.echo("  ".join(filter(None, told)))
 
 
 def _yes(value: bool) -> str:

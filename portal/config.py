@@ -19,6 +19,10 @@ ENVIRONMENTS = ("production", "embedded", "test")
 # Thirty-two random characters of hexadecimal have at least eight different ones but once in ten million.
 FEWEST_CHARACTERS = 8
 MAIL_SCHEMES = ("smtp", "smtp+starttls", "smtps")
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+# Whoever guesses the token reads the numbers of every lane.
+SHORTEST_TOKEN = 16
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -93,7 +97,7 @@ class Settings:
             paces=paces,
             keeping=keeping,
             of_remotes={name: text for name, text in said.items() if name.startswith("PORTAL_")},
-            log_level=said.get("PORTAL_LOG_LEVEL", "info").upper(),
+            log_level=(said.get("PORTAL_LOG_LEVEL") or "info").upper(),
         )
         if faults := [*of_proxies, *of_paces, *of_keeping, *settings.faults()]:
             raise Misconfigured("\n".join(faults))
@@ -113,7 +117,13 @@ class Settings:
         if not self.sealing_keys or not all(_is_key(each) for each in self.sealing_keys):
             found.append("PORTAL_SEALING_KEYS: set one or more keys of 32 random bytes in base64, newest first")
         found += [f"{name}: set it" for name, value in self._addresses() if not value]
+        if self.redis_url and not _is_address(self.redis_url, REDIS_SCHEMES):
+            found.append("PORTAL_REDIS_URL: set an address like redis://host:6379/0, rediss://… or unix:///path")
         found += _mail_faults(self.mail_url, self.mail_from)
+        if self.metrics_token and len(self.metrics_token) < SHORTEST_TOKEN:
+            found.append(f"PORTAL_METRICS_TOKEN: set at least {SHORTEST_TOKEN} random characters, or leave it unset")
+        if self.log_level not in LOG_LEVELS:
+            found.append(f"PORTAL_LOG_LEVEL: set one of {', '.join(LOG_LEVELS).lower()}, or leave it unset for info")
         if self.env == "production":
             found += self._production_faults()
         return found
@@ -141,12 +151,29 @@ def _host(url: str) -> str | None:
         return None
 
 
+def _is_address(url: str, schemes: tuple[str, ...]) -> bool:
+    """Whether a text is an address of one of these schemes, with a port that there is where it names one."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+def _ends_with_its_host(url: str) -> bool:
+    parts = urlsplit(url)
+    return not (parts.path.strip("/") or parts.query or parts.fragment)
+
+
 def _mail_faults(url: str, sender: str) -> list[str]:
     """What is wrong with the address of the mail server, and with the one that letters come from."""
     found = []
     scheme, host = url.partition("://")[0], _host(url)
-    if url and (scheme not in MAIL_SCHEMES or not host):
-        found.append(f"PORTAL_MAIL_URL: set an address that begins with one of {', '.join(MAIL_SCHEMES)}")
+    if url and not (host and _is_address(url, MAIL_SCHEMES) and _ends_with_its_host(url)):
+        found.append(
+            "PORTAL_MAIL_URL: set an address like smtps://user:password@host:465; it begins with one of "
+            f"{', '.join(MAIL_SCHEMES)}, and nothing follows the port"
+        )
     elif scheme == "smtp" and "@" in url and host not in LOOPBACK:
         found.append(
             "PORTAL_MAIL_URL: the password would travel in the clear; begin it with smtp+starttls:// or smtps://"

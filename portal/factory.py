@@ -39,8 +39,8 @@ def create_app(settings: Settings) -> Flask:
     Babel(app, locale_selector=languages.chosen, default_translation_directories=str(ROOT / "translations"))
     show.dress(app)
     requests.receive(app, settings)
-    doors.guard(app)
     once.watch(app)
+    doors.guard(app)
     with app.app_context():
         headers.protect(app, consent_origins())
     for blueprint in _blueprints():

@@ -196,9 +196,10 @@ def refuse_taken_port(port: int, variable: str) -> None:
 
     # After a kill the children of the last run need a moment to notice and to let go of their ports.
     patience = 15 if embedded.NOTE.exists() else 0
+    another = port + 1000 if port < 64_000 else port - 1000
     if not servers.wait_until(is_free, patience):
         raise servers.CannotStart(
-            f"Port {port} is in use by another program. Choose another one: make run {variable}={port + 1000}"
+            f"Port {port} is in use by another program. Choose another one: make run {variable}={another}"
         )
 
 
@@ -369,13 +370,22 @@ def ignore_further_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def port_of(variable: str, otherwise: int) -> int:
+    """The port that a variable names.  Raises CannotStart."""
+    text = os.environ.get(variable, "").strip()
+    if not text:
+        return otherwise
+    if text.isdecimal() and len(text) <= 5 and 0 < int(text) < 2**16:
+        return int(text)
+    raise servers.CannotStart(f"{variable} is {text!r}, which is no port. Set a number from 1 to 65535.")
+
+
 def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, raise_stopped)
     try:
-        sandbox_port = int(os.environ.get("SANDBOX_PORT") or 8090)
-        mail_port = int(os.environ.get("MAIL_PORT") or sandbox_port + 1)
-        run(int(os.environ.get("PORT") or 8000), sandbox_port, mail_port)
+        port, sandbox_port = port_of("PORT", 8000), port_of("SANDBOX_PORT", 8090)
+        run(port, sandbox_port, port_of("MAIL_PORT", sandbox_port + 1))
     except Stopped:
         say("Lintas has stopped.")
         return 0

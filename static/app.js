@@ -61,10 +61,25 @@
     const began = place.began ??= performance.now();
     const left = Number(place.dataset.seconds) - (performance.now() - began) / 1000;
     const words = left < 60 ? place.dataset.last : place.dataset.left.replace("{n}", Math.floor(left / 60));
-    if (place.textContent !== words) place.textContent = words;
-    if (left <= 0) location.assign(place.dataset.over);
+    all(".strip .clock[data-left]").forEach((shown) => { if (shown.textContent !== words) shown.textContent = words; });
+    if (left > 0) return;
+    /* What was typed cannot be saved any more, so nothing asks whether to stay. */
+    all("form[data-watch]").forEach((form) => { form.leaving = true; });
+    location.assign(place.dataset.over);
   };
   setInterval(clock, 1000);
+
+  /* The strip stays in sight and at hand whatever opens over the page: what covers it begins below it, and a dialog,
+     under which nothing can be pressed, wears a copy. */
+  const height = new ResizeObserver(([strip]) => document.documentElement.style.setProperty("--worn", `${strip.target.offsetHeight}px`));
+  const wear = (dialog) => {
+    const strip = document.getElementById("support_strip");
+    if (!strip || dialog.querySelector(".strip.worn")) return;
+    const copy = strip.cloneNode(true);
+    [copy, ...all("[id]", copy)].forEach((each) => each.removeAttribute("id"));
+    copy.classList.add("worn");
+    dialog.append(copy);
+  };
 
   /* Dialogs that were fetched are opened, and removed when closed; focus goes back to the opener. */
   let opener = null;
@@ -191,6 +206,10 @@
     htmx.trigger(elt, "wake");
   });
   document.addEventListener("visibilitychange", () => document.hidden || wake());
+  /* What nobody clicked keeps no session open. */
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (polls(event.detail.elt)) event.detail.headers["X-By-Itself"] = "1";
+  });
   document.addEventListener("htmx:beforeRequest", (event) => {
     const { elt } = event.detail;
     if (elt.getAttribute("hx-target") === "#dialog" && elt.id && !elt.closest("dialog")) opener = elt.id;
@@ -224,6 +243,8 @@
   const settle = () => {
     watchToasts();
     openDialogs();
+    all("dialog[data-modal]").forEach(wear);
+    all("#support_strip").forEach((strip) => height.observe(strip));
     watchForms();
     count();
     all(".views [aria-current]").forEach((tab) => { tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2; });

@@ -19,7 +19,7 @@ from tests.cast import PASSWORD, Cast, Person, csrf
 
 KEY = re.compile(r'id="factor_key"[^>]*>([A-Z2-7 ]+)<')
 OFFER = re.compile(r'name="offer"[^>]*value="([^"]+)"')
-CODES = re.compile(r"^[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{4}(?=$|<)", re.MULTILINE)
+CODES = re.compile(r"(?<![\w-])[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{4}(?=$|<)", re.MULTILINE)
 FORM = "/settings/security/second-factor"
 
 

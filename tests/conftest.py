@@ -22,8 +22,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from portal.config import Settings
-from tests import servers
+from tests import servers, template
 from tests.cast import Cast, make
+from tests.emptying import Emptying
 from tests.noted import Listener
 
 LISTENER = Listener()
@@ -131,23 +132,23 @@ def redis_url(started_servers: servers.Servers) -> Iterator[str]:
         bells.flushdb()
 
 
+@pytest.fixture(scope="session")
+def emptying(database: servers.Servers) -> Iterator[Emptying]:
+    """What empties the tables of this process."""
+    made = Emptying(database.superuser_url, database.owner_url)
+    yield made
+    made.close()
+
+
 @pytest.fixture(autouse=True)
 def db_clean(request: pytest.FixtureRequest) -> Iterator[None]:
     """Empty every table after a test that could have written to one."""
     if not DATABASE_FIXTURES & set(request.fixturenames):
         yield
         return
-    engine: sa.Engine = request.getfixturevalue("session_owner_engine")
+    tables: Emptying = request.getfixturevalue("emptying")
     yield
-    with engine.begin() as connection:
-        tables = connection.scalars(
-            sa.text("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")
-        ).all()
-        emptied = [table for table in tables if table != "alembic_version"]
-        if emptied:
-            # A test that left a transaction open would hold this for ever; better it fails with a name.
-            connection.execute(sa.text("SET LOCAL lock_timeout = '10s'"))
-            connection.execute(sa.text(f"TRUNCATE {', '.join(emptied)} RESTART IDENTITY CASCADE"))
+    tables.empty()
 
 
 @pytest.fixture
@@ -221,6 +222,13 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        template.keep()
     # The machine's own settings must not decide what a test sees.
     for name in [name for name in os.environ if name.startswith("PORTAL_")]:
         del os.environ[name]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        template.forget()

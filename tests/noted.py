@@ -28,6 +28,7 @@ BOOKKEEPING = {
     "login_session": "that somebody is here, and since when",
     "attempt": "that somebody tried to sign in",
     "sent_form": "that a form was sent once",
+    "staff_note": "a note",
     "support_page": "that support staff opened a page: a trail of its own",
 }
 # Endpoints whose changes need no note, each with the reason.

@@ -34,13 +34,13 @@ from flask import Flask
 from portal import supervisor
 from portal.config import Settings
 from portal.kit import embedded, postgres, roles, servers, valkey
+from tests import template
 from tests.sandbox_server import Running
 
 POSTGRES, VALKEY, SANDBOX, RELAY, WEB, WORKER = "postgres", "valkey", "sandbox", "relay", "web", "worker"
 LOOK_EVERY = 0.02
 PROCESSES = Path("/proc")
 PORTS = range(16_000, 32_000)
-DATABASE = "lintas_stack"
 NOT_YET = (psycopg.OperationalError, redis.RedisError, httpx.TransportError)
 
 
@@ -121,12 +121,13 @@ class Stack:
         self.close()
 
     def _open(self) -> None:
+        template.lay(self.home / "pg")
         self._start_postgres()
         self._start_valkey()
         assert self._postgres is not None
         assert self._valkey is not None
-        addresses = roles.prepare(self._postgres.url, DATABASE)
-        self.superuser_url = self._postgres.url.replace("/postgres?", f"/{DATABASE}?")
+        addresses = roles.prepare(self._postgres.url, template.DATABASE)
+        self.superuser_url = self._postgres.url.replace("/postgres?", f"/{template.DATABASE}?")
         self.env = {
             "PORTAL_ENV": "embedded",
             "PORTAL_URL": f"http://127.0.0.1:{self.port}",

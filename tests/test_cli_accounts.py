@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
+import os
+import subprocess
+import sys
 
+import psycopg
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from portal.config import Settings
+from portal.kit import embedded, roles
+from portal.kit.db import db
+from portal.kit.servers import wait_until
+from portal.models import User
+from tests import servers
 from tests.accounts import hashes, noted, set_up, sign_in
 from tests.cast import PASSWORD, Cast
-from tests.command import Command, command
+from tests.command import Command, command, environment
 
 __all__ = ["command"]
 
@@ -36,7 +49,7 @@ def test_the_server_takes_a_lost_second_step_away(command: Command, cast: Cast) 
     assert [each.who for each in noted(cast, "second_factor_off")] == ["Lintas"]
     again = command("drop-second-factor", "--email", cast.mei.email)
     assert again.exit_code == 1
-    assert "There is no second step to change." in again.output
+    assert f"{cast.mei.email} has no second step, so nothing was changed." in again.output
 
 
 @pytest.mark.parametrize(
@@ -55,3 +68,25 @@ def test_what_cannot_be_done_is_said(
     assert said in done.output
     assert "Traceback" not in done.output
     assert sign_in(cast, cast.mei)[1].status_code == 303
+
+
+WAITING = "select exists (select 1 from pg_locks where relation = 'membership'::regclass and not granted)"
+
+
+def test_a_new_owner_whose_making_is_killed_leaves_no_person_without_a_merchant(
+    settings: Settings, database: servers.Servers, app: Flask, client: object
+) -> None:
+    merchant = ("--merchant", "Toko Ana", "--email", "ana@example.com", "--name", "Ana Putri")
+    words = [sys.executable, "-m", "portal.cli", "create-owner", *merchant]
+    variables = {**os.environ, **environment(settings, database), "PORTAL_NEW_PASSWORD": NEW}
+    with psycopg.connect(roles.dsn(database.owner_url)) as wire:
+        # Reading goes on; whoever writes down who works for whom waits.
+        wire.execute("lock table membership in exclusive mode")
+        making = subprocess.Popen(words, cwd=embedded.ROOT, env=variables)
+        try:
+            assert wait_until(lambda: wire.execute(WAITING).fetchone() == (True,), 30, making)
+        finally:
+            making.kill()
+            making.wait()
+    with app.app_context():
+        assert db.session.scalar(sa.select(sa.func.count()).select_from(User)) == 0

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from portal.kit.db import acting_for, db
 from portal.models import SupportEnd, SupportSession
-from tests.cast import Cast, csrf
+from tests.cast import PASSWORD, Cast, csrf
 from tests.command import Command, command
 
 __all__ = ["command"]
@@ -79,3 +79,25 @@ def test_who_is_nobody_or_a_member_of_a_merchant_is_refused_by_name(command: Com
     assert "Nobody signs in with nobody@example.com." in nobody.output
     assert "mei@example.com does not belong to the support staff." in member.output
     assert cast.client_of(cast.mei).get("/stores").status_code == 200
+
+
+def test_what_happened_to_the_accounts_of_the_staff_can_be_read_afterwards_and_not_changed(
+    command: Command, cast: Cast
+) -> None:
+    command("create-staff", "--email", "ana@example.com", "--name", "Ana Support", PORTAL_NEW_PASSWORD=PASSWORD)
+    cast.client_of(cast.sam)
+    for verb in ("take-view-as", "grant-view-as", "disable", "enable"):
+        assert command("staff", verb, SAM).exit_code == 0
+    lines = command("staff", "trail", "SAM@example.com").output.splitlines()
+    whats = [line.split("  ")[2] for line in lines]
+    assert whats[:5] == ["enabled", "disabled", "right_given", "right_taken", "signed_in"]
+    assert "sessions: 1" in lines[1]
+    assert all("by operator" in line for line in lines[:4])
+    assert "by Sam Staff" in lines[4]
+    whole = command("staff", "trail").output
+    assert re.search(r"ana@example.com  created  by operator", whole)
+    assert "mei@example.com" not in whole
+    for statement in ("update staff_note set who = 'nobody'", "delete from staff_note"):
+        with cast.app.app_context(), pytest.raises(sa.exc.ProgrammingError, match="permission denied"):
+            db.session.execute(sa.text(statement))
+    assert "Nothing was noted." in command("staff", "trail", "nobody@example.com").output

@@ -95,9 +95,10 @@ def asked(small: Running) -> int:
     return sum(each["kind"] == "request" for each in small.journal())
 
 
-def test_each_demo_merchant_is_connected_wherever_the_sandbox_knows_it(
+def test_each_demo_merchant_is_connected_wherever_the_sandbox_knows_it_with_the_consent_of_its_own_page(
     command: Command, app: Flask, client: object, small: Running
 ) -> None:
+    since = small.journal()[-1]["seq"]
     said = connect(command, small)
     assert said.exit_code == 0, said.output
     assert "The demo is connected." in said.output
@@ -118,11 +119,6 @@ def test_each_demo_merchant_is_connected_wherever_the_sandbox_knows_it(
         assert linked == small.truth("jd_id/samudra", "jd_com/samudra")["second"]["matched"] > 0
         assert db.session.scalar(sa.select(LinkBatch.verb)) == "create"
         assert db.session.scalar(sa.select(LinkBatch.made_by)) == "Dewi Lestari"
-
-
-def test_the_consent_is_given_at_the_remotes_own_page(command: Command, client: object, small: Running) -> None:
-    since = small.journal()[-1]["seq"]
-    connect(command, small)
     given = small.journal(since, effect="consent.given")
     assert {(each["integration"], each["account"]) for each in given} == {
         ("jd_id", "samudra"),
@@ -132,7 +128,7 @@ def test_the_consent_is_given_at_the_remotes_own_page(command: Command, client: 
     assert f"{HOME}/oauth/jd_id/callback" in small.account("jd_id", "samudra")["callbacks"]
 
 
-def test_a_second_call_changes_nothing_and_says_so(
+def test_a_second_call_changes_nothing_and_says_so_and_leaves_a_channel_as_it_is_that_was_turned_off(
     command: Command, app: Flask, client: object, small: Running
 ) -> None:
     connect(command, small)
@@ -145,12 +141,6 @@ def test_a_second_call_changes_nothing_and_says_so(
     assert "JD.ID is connected already." in said.output
     assert everything(app) == before
     assert asked(small) == calls
-
-
-def test_a_channel_that_was_turned_off_is_left_as_it_is(
-    command: Command, app: Flask, client: object, small: Running
-) -> None:
-    connect(command, small)
     with as_merchant(app, "northwick"):
         connections.turn_off(channels()[0], LINTAS)
     said = connect(command, small)

@@ -73,6 +73,7 @@ def installed(
         "PORTAL_REDIS_URL": started_servers.redis_url,
         "PORTAL_LOG_LEVEL": "warning",
         "PORTAL_NEW_PASSWORD": PASSWORD,
+        "PORTAL_PROXIES": "1",
         "PORTAL_AUDIT_HEADS": str(tmp_path_factory.mktemp("heads") / "audit-heads"),
     }
 
@@ -98,6 +99,7 @@ def test_a_database_made_by_the_document_is_migrated_and_well(installed: dict[st
     to_mend = [line for line in said.splitlines() if line.startswith("MEND")]
     assert "each of them is walled by merchant" in said
     assert "a role that owns nothing" in said
+    assert "texticlike" not in said, "searches are fast"
     # Only what belongs to the Redis of the tests, and to servers and processes that this test does not start.
     assert all(re.search(r"relay|worker|maxmemory|MAIL_URL|audit-heads", line) for line in to_mend), said
 
@@ -114,7 +116,7 @@ def test_the_processes_of_the_document_start_and_tell_that_they_are_well(install
         subprocess.Popen(
             [str(Path(sys.executable).parent / Path(command[0]).name), *command[1:]],
             cwd=ROOT,
-            env={**installed, "PORTAL_PROXIES": "1"},
+            env=installed,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -169,9 +171,12 @@ def test_a_backup_is_restored_with_its_walls(superuser: str, installed: dict[str
     of_database = ";".join(each for each in SQL[0].split(";") if "DATABASE" in each)
     as_superuser(superuser, of_database)
     subprocess.run([programs / "pg_restore", "--exit-on-error", "-d", url, dump], check=True)
+    (line,) = (each for each in SQL[1].split(";") if "ALTER FUNCTION" in each)
+    as_superuser(superuser, line, "lintas")
     said = portal(installed, "doctor").stdout
     assert "each of them is walled by merchant" in said
     assert "a role that owns nothing" in said
+    assert "texticlike" not in said, "searches are fast"
     assert "already" in portal(installed, "create-owner", *owner).stderr
 
 

@@ -22,8 +22,9 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parent.parent
 TRANSLATIONS = ROOT / "translations"
 FOLDERS = ("portal", "workers", "templates")
-METHODS = [("**.py", "python"), ("**.html", "jinja2")]
-OPTIONS = {"**.html": {"extensions": "jinja2.ext.do,jinja2.ext.loopcontrols", "silent": "false"}}
+JINJA = {"extensions": "jinja2.ext.do,jinja2.ext.loopcontrols", "silent": "false"}
+METHODS = [("**.py", "python"), ("**.html", "jinja2"), ("mail/*.txt", "jinja2")]
+OPTIONS = {"**.html": JINJA, "mail/*.txt": JINJA}
 KEYWORDS = dict.fromkeys(("_", "_l", "gettext", "lazy_gettext", "N_")) | {
     "ngettext": (1, 2),
     "lazy_ngettext": (1, 2),

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,14 +15,13 @@ import rq
 import sqlalchemy as sa
 from flask import Flask
 from rq.serializers import JSONSerializer
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from portal.config import Settings
 from portal.factory import start
 from portal.flows import audit_heads, housekeeping, people, pulse, retention, told_later, work
 from portal.kit import log
-from portal.kit.db import db
-from portal.kit.servers import die_with_parent
+from portal.kit.db import db, is_away
 from workers import QUEUE
 
 BELLS_PER_LANE = 2
@@ -111,7 +111,9 @@ class Relay:
     def _do(self, verb: Callable[[], None]) -> None:
         try:
             verb()
-        except SQLAlchemyError:
+        except SQLAlchemyError as why:
+            if is_away(why):
+                raise
             # Housekeeping that fails is told and tried again at its next time; bells must ring all the same.
             say.exception("what was due could not be done", verb=verb.__name__)
             db.session.rollback()
@@ -120,12 +122,17 @@ class Relay:
 
 
 def main() -> None:
-    """Start a relay that ends with its parent."""
-    die_with_parent(signal.SIGTERM)
+    """Start a relay; it ends when it is told to, whatever becomes of the shell that started it."""
     relay = Relay(start(Settings.from_env()))
     signal.signal(signal.SIGTERM, relay.stop)
     signal.signal(signal.SIGINT, relay.stop)
-    relay.run()
+    try:
+        relay.run()
+    except DBAPIError as why:
+        if not is_away(why):
+            raise
+        say.warning("the database is away; whoever started the relay starts it again", why=type(why.orig).__name__)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

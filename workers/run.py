@@ -97,10 +97,10 @@ def build(settings: Settings) -> AppWorker:
 def main() -> None:
     # A page that is being kept must not hold up the calls for the next one: their pace is counted in milliseconds.
     sys.setswitchinterval(0.0005)
-    level = os.environ.get("PORTAL_LOG_LEVEL", "info").upper()
-    logging.getLogger("rq").setLevel(level)
+    settings = Settings.from_env()
+    logging.getLogger("rq").setLevel(settings.log_level)
     # Nothing is scheduled in Redis: what is due later waits in the database.
-    build(Settings.from_env()).work(with_scheduler=False, logging_level=level)
+    build(settings).work(with_scheduler=False, logging_level=settings.log_level)
 
 
 if __name__ == "__main__":

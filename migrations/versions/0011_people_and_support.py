@@ -2,8 +2,9 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
-from migrations.walls import PERSON, door, wall
+from migrations.walls import PERSON, append_only, door, wall
 
 revision = "0011"
 down_revision = "0010"
@@ -70,6 +71,8 @@ def _columns() -> None:
         sa.Column("fresh_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
     ):
         op.add_column("login_session", column)
+    # Whoever signed in before this showed who he or she is when the session began, not now.
+    op.execute("update login_session set fresh_at = created_at")
     op.create_check_constraint("known_session_stage", "login_session", "stage in ('open', 'half')")
     op.create_unique_constraint("one_session_per_id", "login_session", ["id"])
     op.add_column("merchant", sa.Column("support_consent", sa.String(length=20), server_default="ask", nullable=False))
@@ -86,6 +89,7 @@ def _columns() -> None:
         sa.Column("may_view_as", sa.Boolean(), server_default=sa.false(), nullable=False),
     ):
         op.add_column("person", column)
+    op.execute("update person set password_at = created_at")
     op.create_check_constraint("known_mailed", "person", "mailed in ('none', 'grave', 'all')")
     op.create_check_constraint(
         "a_factor_has_its_secret", "person", "second_factor_at is null or second_factor is not null"
@@ -127,6 +131,23 @@ def _tables() -> None:
         sa.PrimaryKeyConstraint("mark", name=op.f("pk_sent_form")),
     )
     op.create_index("ix_sent_form_at", "sent_form", ["at"], unique=False)
+    op.create_table(
+        "staff_note",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("after", postgresql.JSONB(), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_staff_note")),
+    )
+    op.create_index("ix_staff_note_list", "staff_note", ["at", "id"], unique=False)
+    op.create_index("ix_staff_note_user", "staff_note", ["user_id", "at", "id"], unique=False)
+    append_only("staff_note")
     op.create_table(
         "audit_head",
         sa.Column("seq", sa.BigInteger(), nullable=False),
@@ -452,6 +473,8 @@ def downgrade() -> None:
     op.drop_constraint("one_session_per_id", "login_session", type_="unique")
     op.drop_column("login_session", "fresh_at")
     op.drop_column("login_session", "address")
+    # Whoever has still to show a second factor is not signed in, and would be without this column.
+    op.execute("delete from login_session where stage = 'half'")
     op.drop_column("login_session", "stage")
     op.drop_column("login_session", "id")
     op.drop_index("ix_audit_note_who", table_name="audit_note")
@@ -481,6 +504,9 @@ def downgrade() -> None:
     op.drop_table("invitation")
     op.drop_table("audit_link")
     op.drop_table("audit_head")
+    op.drop_index("ix_staff_note_user", table_name="staff_note")
+    op.drop_index("ix_staff_note_list", table_name="staff_note")
+    op.drop_table("staff_note")
     op.drop_index("ix_sent_form_at", table_name="sent_form")
     op.drop_table("sent_form")
     op.drop_index("ix_attempt_untold", table_name="attempt")

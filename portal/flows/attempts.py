@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,14 +12,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Wire
 
 from portal.kit.clock import now
-from portal.kit.db import db
+from portal.kit.db import db, same_word
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
 from portal.models import Attempt, User
 
 SPAN = timedelta(minutes=5)
+WITH_PORT = re.compile(r"\[([0-9a-fA-F:.]+)\](?::\d+)?|([\d.]+):\d+")
 
 SIGN_IN, SECOND_FACTOR, FORGOTTEN = "sign_in", "second_factor", "forgotten"
+# A sign-in in a browser where the person signed in before, which is the account of this kind.
+SIGN_IN_AGAIN = "sign_in_again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def leave_word(claimed: uuid.UUID, email: str) -> None:
     That is done later and by somebody else, and this takes as long where nobody has the address: who only sees how
     long an answer takes does not learn from it whether the person is known here.
     """
-    wanted = sa.select(User.id).where(sa.func.lower(User.email) == email.strip().lower()).scalar_subquery()
+    wanted = sa.select(User.id).where(same_word(User.email, email.strip())).scalar_subquery()
     with db.engine.begin() as wire:
         wire.execute(sa.update(Attempt).where(Attempt.id == claimed).values(user_id=wanted))
 
@@ -87,7 +91,12 @@ def known_as(account: str) -> bytes:
 
 
 def network(address: str) -> str:
-    """The place that an address stands for: whoever has one IPv6 address has the 2**64 beside it."""
+    """The place that an address stands for: whoever has one IPv6 address has the 2**64 beside it.
+
+    Some proxies write the port behind the address, which is another one with every connection.
+    """
+    with_port = WITH_PORT.fullmatch(address)
+    address = next(filter(None, with_port.groups())) if with_port else address
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

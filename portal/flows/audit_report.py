@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from portal.flows import audit_chain, audit_heads, people
+from portal.flows import audit_chain, audit_heads, merchants
 from portal.flows.audit_chain import Break, Fault
 from portal.flows.audit_heads import Known
 from portal.kit.clock import now
@@ -66,9 +66,7 @@ def _behind(known: Known) -> Iterator[str]:
 
 def _merchants(known: Known) -> set[uuid.UUID]:
     there = {each.merchant_id for each in audit_heads.heads()}
-    found = people.merchants().union(there, known.heads)
-    db.session.rollback()
-    return found
+    return there.union(known.heads, (each.id for each in merchants.every()))
 
 
 def _name(merchant_id: uuid.UUID) -> str:

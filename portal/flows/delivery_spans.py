@@ -14,14 +14,13 @@ import sqlalchemy as sa
 from portal import integrations
 from portal.contract.webhooks import Webhook
 from portal.flows.house import house
+from portal.flows.steps import STEP, in_steps
 from portal.kit.db import db
 from portal.models import Connection, Delivery, DeliveryRefusal
 
 IDS = timedelta(days=30)
 # Added to what a declaration asks for, so that nothing is forgotten in the very hour of the last repetition.
 MARGIN = timedelta(days=1)
-STEP = 1_000
-MOST_STEPS = 50
 
 
 def of_ids(webhook: Webhook | None) -> timedelta:
@@ -36,9 +35,9 @@ def forget(merchant_id: uuid.UUID, at: datetime) -> None:
     mine = Delivery.merchant_id == merchant_id
     for connection_id, webhook in list(_connections(merchant_id)):
         old = _oldest(mine, Delivery.connection_id == connection_id, Delivery.received_at < at - of_ids(webhook))
-        _in_steps(sa.delete(Delivery).where(mine, Delivery.id.in_(old)))
+        in_steps(sa.delete(Delivery).where(mine, Delivery.id.in_(old)))
     old = _oldest(mine, Delivery.sealed.is_not(None), Delivery.received_at < at - house().settings.keeping.bodies)
-    _in_steps(sa.update(Delivery).where(mine, Delivery.id.in_(old)).values(sealed=None))
+    in_steps(sa.update(Delivery).where(mine, Delivery.id.in_(old)).values(sealed=None))
     db.session.execute(
         sa.delete(DeliveryRefusal).where(DeliveryRefusal.merchant_id == merchant_id, DeliveryRefusal.hour < at - IDS)
     )
@@ -55,12 +54,3 @@ def _connections(merchant_id: uuid.UUID) -> Iterable[tuple[uuid.UUID, Webhook | 
 def _oldest(*wanted: sa.ColumnElement[bool]) -> sa.Select[uuid.UUID]:
     query = sa.select(Delivery.id).where(*wanted).order_by(Delivery.received_at)
     return query.limit(STEP).with_for_update(skip_locked=True)
-
-
-def _in_steps(change: sa.Delete | sa.Update) -> None:
-    """What is left after the last step is left for the next hour: nothing else waits for the whole of it."""
-    for _ in range(MOST_STEPS):
-        done = db.session.execute(change, execution_options={"synchronize_session": False})
-        db.session.commit()
-        if done.rowcount < STEP:  # type: ignore[attr-defined]  # A change gives a cursor result, which the stubs hide.
-            return

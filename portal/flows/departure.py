@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from portal import integrations
-from portal.flows import audit_heads, connections
+from portal.flows import audit_heads, connections, webhooks
 from portal.flows.audit import By
 from portal.kit.db import Base, acting_for, db
 from portal.models import (
@@ -33,6 +33,8 @@ from portal.models import (
 )
 
 STEP = 2_000
+# What we gave to remotes so that they can push opens nothing there.
+OUR_OWN = (webhooks.PASS, webhooks.KEY, webhooks.KEY_BEFORE)
 ENDED = (ShipmentState.DONE, ShipmentState.CANCELLED, ShipmentState.REFUSED)
 MAY_DELETE = sa.text("select has_table_privilege(current_user, cast(:name as text), 'DELETE')")
 
@@ -117,12 +119,13 @@ def _connections(merchant_id: uuid.UUID) -> Sequence[Connection]:
 
 
 def _accesses(merchant_id: uuid.UUID) -> list[str]:
-    """Where tokens of the merchant are good: no remote that is known here takes one back when we ask it to."""
+    """Where tokens or typed keys of the merchant are good: no remote that is known here takes one back when we ask."""
     mine = sa.and_(Connection.merchant_id == merchant_id, Secret.merchant_id == merchant_id)
     query = (
         sa.select(Connection.integration, Connection.shop_name, Connection.name)
         .join(Secret, Secret.connection_id == Connection.id)
-        .where(mine, Secret.field == "token.access")
+        .where(mine, Secret.field.not_in(OUR_OWN))
+        .group_by(Connection.merchant_id, Connection.id)
         .order_by(Connection.id)
     )
     known = integrations.all_integrations()

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal import integrations, migrate
+from portal.config import ROOT
 from portal.contract.errors import Refused
-from portal.flows import audit_report, letters, lines, people, pulse, rotation, secrets, stock_ledger
+from portal.flows import audit_report, letters, lines, merchants, pulse, rotation, secrets, stock_ledger
 from portal.flows.house import house
 from portal.kit import roles
 from portal.kit.clock import now
@@ -20,6 +21,7 @@ from portal.kit.sealing import NotOurs
 from portal.kit.smtp import MailLater, MailServer
 from portal.models import Secret
 
+TRANSLATIONS = ROOT / "translations"
 MIGHTY = sa.text("select rolsuper or rolbypassrls from pg_roles where rolname = current_user")
 OWNED = sa.text("select count(*) from pg_class where relkind = 'r' and pg_get_userbyid(relowner) = current_user")
 # Without its hats the application finds no work, and no merchant; what each of them is for.
@@ -36,6 +38,10 @@ UNWALLED = sa.text(
     select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
     where c.relname = any(cast(:tables as text[])) and not (c.relrowsecurity and c.relforcerowsecurity)
     """
+)
+# Behind row level security an index serves the search only where its comparison is known to tell of no hidden row.
+SEARCHES_FAST = sa.text(
+    "select proleakproof from pg_proc where oid = 'pg_catalog.texticlike(text, text)'::regprocedure"
 )
 HAS_VERSION = sa.text("select to_regclass('alembic_version') is not null")
 VERSION = sa.text("select version_num from alembic_version")
@@ -63,7 +69,7 @@ def _fault(says: str) -> Finding:
 
 def examine() -> list[Finding]:
     """Everything that can be looked at from this machine."""
-    return [*_address(), *_mail(), *_remotes(), *_database(), *_redis()]
+    return [*_address(), *_proxies(), *_languages(), *_mail(), *_remotes(), *_database(), *_redis()]
 
 
 def _address() -> Iterator[Finding]:
@@ -85,6 +91,23 @@ def _address() -> Iterator[Finding]:
         yield _well(f"Browsers reach the portal at {url}.")
 
 
+def _proxies() -> Iterator[Finding]:
+    """Whether the addresses of browsers reach us: in production TLS ends at a proxy, so one at least is in front."""
+    if house().settings.env == "production" and not house().settings.proxies:
+        yield _fault(
+            "PORTAL_PROXIES is 0, so everybody seems to come from the proxy: one address reaches the limit of sign-ins "
+            "for all, and /metrics takes others for this machine. Set how many proxies of yours stand in front."
+        )
+
+
+def _languages() -> Iterator[Finding]:
+    """Whether every language that was translated is compiled; what is not shows in English."""
+    missing = [each.parent.parent.name for each in TRANSLATIONS.glob("*/LC_MESSAGES/messages.po")]
+    missing = [each for each in missing if not (TRANSLATIONS / each / "LC_MESSAGES/messages.mo").exists()]
+    if missing:
+        yield _fault(f"Pages are in English for whoever chose {', '.join(sorted(missing))}. Run `make install`.")
+
+
 def _mail() -> Iterator[Finding]:
     """Whether there is a mail server, and whether it answers and takes the sign-in."""
     if not letters.can_send():
@@ -102,7 +125,10 @@ def _mail() -> Iterator[Finding]:
 
 def _remotes() -> Iterator[Finding]:
     """Whether what the operator sets for a remote is there and can be read."""
-    for one in integrations.all_integrations().values():
+    known = integrations.all_integrations()
+    for key in sorted(house().settings.paces.keys() - known.keys()):
+        yield _fault(f"PORTAL_PACES names {key}, which is no integration. There are: {', '.join(known)}.")
+    for one in known.values():
         try:
             values = {each.key: lines.house_value(one, each.key) for each in one.house_values}
         except Refused as why:
@@ -186,6 +212,11 @@ def _version() -> Iterator[Finding]:
         yield _fault(f"Table {name} has no forced row level security. Restore it as its migration made it.")
     if not bare:
         yield _well(f"The tables are up to date (version {there}), and each of them is walled by merchant.")
+    if not db.session.scalar(SEARCHES_FAST):
+        yield _well(
+            "Searches read all rows of a merchant, which takes long where there are many. As a superuser, in this "
+            "database: ALTER FUNCTION pg_catalog.texticlike(text, text) LEAKPROOF."
+        )
 
 
 def _clock() -> Iterator[Finding]:
@@ -205,7 +236,7 @@ def _of_clocks(whose: str, apart: float) -> Finding:
 def _secrets() -> Iterator[Finding]:
     """Whether the sealing keys open every stored secret.  Counts them; shows none."""
     opened = old = lost = 0
-    for merchant_id in people.merchants():
+    for merchant_id in [each.id for each in merchants.every()]:
         with acting_for(merchant_id):
             for row in db.session.scalars(sa.select(Secret).where(Secret.merchant_id == merchant_id)):
                 try:
@@ -236,17 +267,17 @@ def _keys() -> Iterator[Finding]:
     for each in found:
         if each.lost and each.column != "secret.sealed":
             yield _fault(
-                f"{each.lost} values of {each.column} lie under a key that is not in PORTAL_SEALING_KEYS. Put it back, "
-                "behind the newest."
+                f"Values of {each.column} that lie under a key that is not in PORTAL_SEALING_KEYS: {each.lost}. Put it "
+                "back, behind the newest."
             )
     if older:
-        yield _well(f"{older} sealed values lie under an older key; `portal rotate-keys` seals them anew.")
+        yield _well(f"Sealed values under an older key: {older}. `portal rotate-keys` seals them anew.")
 
 
 def _stock() -> Iterator[Finding]:
     """Whether every number of the stock is the sum of its moves and of its open reservations."""
     off = 0
-    for merchant_id in people.merchants():
+    for merchant_id in [each.id for each in merchants.every()]:
         with acting_for(merchant_id):
             off += stock_ledger.unbalanced()
             db.session.rollback()

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from portal.flows import delivery_spans, merchants, retention, support, uploads
 from portal.flows.house import house
+from portal.flows.steps import forget
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db
 from portal.models import GrantAttempt, Notice, Run, RunPage, RunProblem, Work, WorkStatus
@@ -30,17 +31,11 @@ def forget_done_work() -> None:
     """
     for merchant_id in [each.id for each in merchants.every()]:
         with acting_for(merchant_id):
-            db.session.execute(
-                sa.delete(Work).where(
-                    Work.merchant_id == merchant_id, Work.status == WorkStatus.DONE, Work.ended_at < now() - DONE_WORK
-                )
-            )
-            db.session.execute(
-                sa.delete(GrantAttempt).where(
-                    GrantAttempt.merchant_id == merchant_id, GrantAttempt.made_at < now() - OLD_ATTEMPTS
-                )
-            )
-            _forget_runs(merchant_id)
+            done = Work.status == WorkStatus.DONE, Work.ended_at < now() - DONE_WORK
+            forget(Work, Work.merchant_id == merchant_id, *done)
+            forget(GrantAttempt, GrantAttempt.merchant_id == merchant_id, GrantAttempt.made_at < now() - OLD_ATTEMPTS)
+            forget(Notice, Notice.merchant_id == merchant_id, Notice.cleared_at < now() - OLD_NOTICES)
+            _forget_details(merchant_id)
             uploads.forget_old()
             support.close_overdue()
             db.session.commit()
@@ -49,12 +44,9 @@ def forget_done_work() -> None:
     retention.forget_of_nobody()
 
 
-def _forget_runs(merchant_id: uuid.UUID) -> None:
+def _forget_details(merchant_id: uuid.UUID) -> None:
     old = sa.select(Run.id).where(
         Run.merchant_id == merchant_id, Run.ended_at < now() - house().settings.keeping.details
     )
     for kind in (RunPage, RunProblem):
-        db.session.execute(sa.delete(kind).where(kind.merchant_id == merchant_id, kind.run_id.in_(old)))
-    db.session.execute(
-        sa.delete(Notice).where(Notice.merchant_id == merchant_id, Notice.cleared_at < now() - OLD_NOTICES)
-    )
+        forget(kind, kind.merchant_id == merchant_id, kind.run_id.in_(old))

@@ -18,9 +18,9 @@ from portal.flows import audit, letters, members, memberships, passwords, people
 from portal.flows.audit import By
 from portal.flows.letters import Letter
 from portal.flows.sessions import Browser, SignedIn
-from portal.kit import passes
+from portal.kit import passes, smtp
 from portal.kit.clock import now
-from portal.kit.db import acting_for, db, whose
+from portal.kit.db import acting_for, db, same_word, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
 from portal.models import Invitation, Membership, Merchant, Role, User
@@ -29,6 +29,8 @@ LIFETIME = timedelta(days=7)
 # One press sends one letter; nobody's mailbox is filled from here.
 PAUSE = timedelta(minutes=1)
 MOST_OPEN = 50
+# Taking back and inviting anew sends one more letter each time.
+MOST_TO_ONE, MOST_TO_ALL, WITHIN = 3, 100, timedelta(hours=1)
 LONGEST_EMAIL = 254
 EMAIL = re.compile(r"[^@\s<>\"(),:;\[\]\\]+@[^@\s<>\"(),:;\[\]\\]+\.[^@\s<>\"(),:;\[\]\\.]+")
 LETTER = "invitation"
@@ -75,7 +77,8 @@ def invite(email: str, role: Role, by: By) -> Invitation:
 
 
 def _check(address: str) -> None:
-    if len(address) > LONGEST_EMAIL or not EMAIL.fullmatch(address):
+    written = address.isprintable() and EMAIL.fullmatch(address) and smtp.is_address(address)
+    if len(address) > LONGEST_EMAIL or not written:
         raise Refusal("email_form", "email")
     found = people.by_email(address)
     if found is not None and found.is_staff:
@@ -85,6 +88,18 @@ def _check(address: str) -> None:
     waiting = sa.select(sa.func.count()).where(*_open(), Invitation.ends_at > now())
     if (db.session.scalar(waiting) or 0) >= MOST_OPEN:
         raise Refusal("too_many_invitations", "email", most=MOST_OPEN)
+    _check_pace(address)
+
+
+def _check_pace(address: str) -> None:
+    lately = (
+        sa.select(sa.func.count())
+        .select_from(Invitation)
+        .where(Invitation.merchant_id == whose(), Invitation.created_at > now() - WITHIN)
+    )
+    to_one = db.session.scalar(lately.where(same_word(Invitation.email, address))) or 0
+    if to_one >= MOST_TO_ONE or (db.session.scalar(lately) or 0) >= MOST_TO_ALL:
+        raise Refusal("invited_often", "email")
 
 
 def _open() -> list[sa.ColumnElement[bool]]:
@@ -92,7 +107,7 @@ def _open() -> list[sa.ColumnElement[bool]]:
 
 
 def _open_to(address: str) -> list[sa.ColumnElement[bool]]:
-    return [*_open(), sa.func.lower(Invitation.email) == address.lower()]
+    return [*_open(), same_word(Invitation.email, address)]
 
 
 def open_ones() -> list[Invitation]:
@@ -166,14 +181,12 @@ def accept_anew(token: str, name: str, password: str, browser: Browser, locale: 
     with _opened(token) as invitation:
         if invitation is None:
             raise Refusal("invitation_over")
-        if not 1 <= len(name.strip()) <= people.LONGEST_NAME:
-            raise Refusal("name_length", "name", longest=people.LONGEST_NAME)
-        email = invitation.email
-        passwords.check(password, email, name)
+        email, called = invitation.email, people.checked_name(name)
+        passwords.check(password, email, called)
         db.session.rollback()  # Whoever waits for a turn to hash holds no connection that a merchant needs.
         kept = passwords.hashed(password)
         _held(invitation)
-        user = User(id=new_id(), email=email, name=name.strip(), password_hash=kept, locale=locale)
+        user = User(id=new_id(), email=email, name=called, password_hash=kept, locale=locale)
         db.session.add(user)
         try:
             db.session.flush()
@@ -197,7 +210,8 @@ def accept_as(token: str, signed_in: SignedIn, by: By) -> str:
     with _opened(token) as invitation:
         if invitation is None:
             raise Refusal("invitation_over")
-        if user.is_staff or user.email.lower() != invitation.email.lower():
+        asked_for = people.by_email(invitation.email)
+        if user.is_staff or asked_for is None or asked_for.id != user.id:
             raise Refusal("invited_another")
         _held(invitation)
         _join(invitation, user, by)

@@ -28,7 +28,7 @@ def place_of(user_id: uuid.UUID) -> Membership | None:
 def change_role(member: Membership, role: Role, by: By) -> None:
     """Give a member another role; the person is told.  Raises Refusal for one's own, and for the last owner."""
     _not_oneself(member, by)
-    was = _held(member).role
+    was = _held(member, by).role
     if was is role:
         db.session.rollback()
         return
@@ -47,7 +47,7 @@ def change_role(member: Membership, role: Role, by: By) -> None:
 def remove(member: Membership, by: By) -> None:
     """Take somebody off the merchant; the person is told.  Raises Refusal for oneself, and for the last owner."""
     _not_oneself(member, by)
-    _take_off(member, "removed", by)
+    _take_off(_held(member, by), "removed", by)
     letters.post("member_removed", member.user_id)
     db.session.commit()
 
@@ -56,7 +56,7 @@ def leave(user: User, by: By) -> None:
     """Stop working for the merchant of the moment.  Raises Refusal for the last owner."""
     member = place_of(user.id)
     if member is not None:
-        _take_off(member, "left", by)
+        _take_off(_held(member), "left", by)
         db.session.commit()
 
 
@@ -66,9 +66,9 @@ def hand_over(member: Membership, signed_in: SignedIn, by: By) -> str:
     Gives the new token of the session that asked.  Raises Refusal where the other one is an owner already or oneself.
     """
     _not_oneself(member, by)
-    was = _held(member).role
+    was = _held(member, by).role
     mine = place_of(signed_in.user.id)
-    if mine is None or mine.role is not Role.OWNER or was is Role.OWNER:
+    if mine is None or was is Role.OWNER:
         db.session.rollback()
         raise Refusal("nothing_to_hand_over")
     member.role, mine.role = Role.OWNER, Role.MANAGER
@@ -123,14 +123,23 @@ def _not_oneself(member: Membership, by: By) -> None:
         raise Refusal("own_place")
 
 
-def _held(member: Membership) -> Membership:
-    """The place as it stands now.  Whoever changes who works here does it one after the other."""
+def _held(member: Membership, by: By | None = None) -> Membership:
+    """The place as it stands now.  Whoever changes who works here does it one after the other.
+
+    Raises Refusal where it is gone, or where `by` has lost the right to change it meanwhile.
+    """
     db.session.execute(sa.select(Merchant.id).where(Merchant.id == whose()).with_for_update(key_share=True))
     try:
         db.session.refresh(member)
     except sa.exc.InvalidRequestError:  # It was removed meanwhile.
         db.session.rollback()
         raise Refusal("member_gone") from None
+    if by is not None and by.user_id is not None:
+        # The column and not the row, which the session may hold as it was before.
+        mine = sa.select(Membership.role).where(Membership.merchant_id == whose(), Membership.user_id == by.user_id)
+        if db.session.scalar(mine) is not Role.OWNER:
+            db.session.rollback()
+            raise Refusal("owner_no_more")
     return member
 
 
@@ -145,7 +154,7 @@ def _check_owners(member: Membership) -> None:
 
 
 def _take_off(member: Membership, what: str, by: By) -> None:
-    role = _held(member).role
+    role = member.role
     if role is Role.OWNER:
         _check_owners(member)
     user = db.session.get_one(User, member.user_id)

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from portal.flows import audit
+from portal.flows import audit, staff_notes
 from portal.flows.audit import By
 from portal.kit import log
 from portal.kit.db import acting_for, db
@@ -30,11 +30,13 @@ def first_of(user_id: uuid.UUID) -> uuid.UUID | None:
 def note(by: By, what: str, user: User, after: Mapping[str, Any] | None = None) -> None:
     """Note something about a person's account in every merchant of the person, in the open transaction.
 
-    Support staff work for no merchant, so for their accounts it stands in the log.
+    Support staff work for no merchant and have notes of their own; whoever else has left all stands in the log.
     """
     user_id, name = user.id, user.name
     found = of(user_id)
-    if not found:
+    if user.is_staff:
+        staff_notes.note(by, what, user, after)
+    elif not found:
         say.info("an account without a merchant", what=what, person=str(user_id), after=dict(after or {}))
     # In one order, so that two who write in the chains of the same merchants never wait for each other.
     for merchant_id in sorted(found):

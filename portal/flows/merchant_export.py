@@ -32,7 +32,8 @@ from portal.kit.db import TELL, Base, acting_for, db
 from portal.kit.sealing import NotOurs
 from portal.models import Membership, Merchant, User
 
-PIECE = 500
+# How many rows fit well into the memory at once, and how many of those that may hold a piece of a file each.
+PIECE, LARGE_PIECE = 500, 20
 OF_PEOPLE = ("id", "email", "name", "locale", "time_zone", "mailed", "created_at", "disabled_at")
 # Columns of bytes that are neither a secret nor the hash of one, by how they are written.
 AS_BASE64 = {("logo", "png"), ("upload_part", "data")}
@@ -87,10 +88,21 @@ def write(merchant_id: uuid.UUID, to: Path, by: By, told: Callable[[str, int], N
             name = manifest["merchant"]["name"]
             audit.note(by, "merchant_exported", "merchant", merchant_id, name=name)
             db.session.commit()
-        os.link(beside, to)  # Unlike a renaming it never takes the place of a file that came meanwhile.
+        _name(beside, to)
     finally:
         beside.unlink(missing_ok=True)
     return manifest
+
+
+def _name(beside: Path, to: Path) -> None:
+    """Give the whole file its name, and never take the place of one that came meanwhile.  Raises FileExistsError."""
+    try:
+        os.link(beside, to)
+    except FileExistsError:
+        raise
+    except OSError:  # No second names on this disk, as on a stick: the empty file holds the place until the whole one.
+        os.close(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        beside.replace(to)
 
 
 @contextmanager
@@ -154,7 +166,9 @@ def _left_out_of_people() -> list[str]:
 
 def _rows(wire: Wire, query: sa.Select[Any], title: str, opened: Mapping[str, SealedColumn], out: IO[bytes]) -> Written:
     written = Written()
-    for row in wire.execution_options(stream_results=True, yield_per=PIECE).execute(query):
+    large = any(isinstance(each.type, sa.LargeBinary) and each.name not in opened for each in query.selected_columns)
+    at_once = min([LARGE_PIECE if large else PIECE, *(each.batch for each in opened.values())])
+    for row in wire.execution_options(stream_results=True, yield_per=at_once).execute(query):
         said = {}
         for name, value in row._mapping.items():
             if name in opened:

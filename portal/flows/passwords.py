@@ -38,7 +38,8 @@ def matches(kept: str | None, password: str) -> bool:
     """Whether this is the password that was kept.  Where there is none (`kept` is None), it takes as long to say no."""
     with HASHING:
         try:
-            return _hasher().verify(kept or _nobodys(_hasher()), password[:LONGEST]) and kept is not None
+            right = _hasher().verify(kept or _nobodys(_hasher()), password[:LONGEST])
+            return right and kept is not None and len(password) <= LONGEST
         except (VerificationError, InvalidHashError):
             return False
 

@@ -1,9 +1,8 @@
 """What a person chooses for himself or herself: the time zone of all times, and which notices come by mail."""
 
-from zoneinfo import available_timezones
-
 from portal.flows import memberships
 from portal.flows.audit import By
+from portal.kit.clock import zones
 from portal.kit.db import db
 from portal.kit.errors import Refusal
 from portal.models import Mailed, User
@@ -11,7 +10,7 @@ from portal.models import Mailed, User
 
 def choose_zone(user: User, zone: str, by: By) -> None:
     """Show the person all times in this zone; "" shows each in the zone of its store.  Raises Refusal."""
-    if zone and zone not in available_timezones():
+    if zone and zone not in zones():
         raise Refusal("unknown_zone", "time_zone", zone=zone)
     user.time_zone = zone or None
     memberships.note(by, "zone_chosen", user, {"time_zone": zone})

@@ -107,7 +107,7 @@ def drop_second_factor(email: str) -> None:
     """Take the second factor from a person who lost it and the recovery codes; every session ends.  Raises Refusal."""
     user = _known(email)
     if user.second_factor is None:
-        raise Refusal("no_second_factor")
+        raise Refusal("person_without_factor", email=user.email)
     second_factor.forget(user)
     sessions.end_all(user.id)
     memberships.note(audit.LINTAS, "second_factor_off", user)

@@ -5,14 +5,13 @@ nothing else waits for the whole of it, and what is left is left for the next ti
 """
 
 import uuid
-from collections.abc import Callable
 
 import sqlalchemy as sa
 
 from portal.contract.records import OrderStatus
 from portal.flows import merchants
 from portal.flows.house import house
-from portal.keeping import Keeping
+from portal.flows.steps import MOST_STEPS, STEP, forget, in_steps
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db
 from portal.models import (
@@ -28,8 +27,6 @@ from portal.models import (
     SupportPage,
 )
 
-STEP = 1_000
-MOST_STEPS = 100
 BEFORE_ALL = uuid.UUID(int=0)
 # In these an order is over: its channel says so, or the pieces have left.
 OVER = tuple(each for each in OrderStatus if each not in {*RESERVING, OrderStatus.KEEP})
@@ -91,13 +88,10 @@ def _remove_buyers(merchant_id: uuid.UUID, ids: list[uuid.UUID]) -> None:
 def forget_of_merchant(merchant_id: uuid.UUID) -> None:
     """Remove the pages that support staff opened, and the invitations that ended, of the merchant that is acted for."""
     keeping = house().settings.keeping
-    mine, before = SupportPage.merchant_id == merchant_id, now() - keeping.support
-    pages = sa.select(SupportPage.id).where(mine, SupportPage.at < before).order_by(SupportPage.id).limit(STEP)
-    _in_steps(lambda: sa.delete(SupportPage).where(mine, SupportPage.id.in_(pages)))
+    forget(SupportPage, SupportPage.merchant_id == merchant_id, SupportPage.at < now() - keeping.support)
     old = now() - keeping.links
     over = sa.or_(Invitation.ends_at < old, Invitation.accepted_at < old, Invitation.revoked_at < old)
-    db.session.execute(sa.delete(Invitation).where(Invitation.merchant_id == merchant_id, over))
-    db.session.commit()
+    forget(Invitation, Invitation.merchant_id == merchant_id, over)
 
 
 def forget_of_nobody() -> None:
@@ -106,25 +100,10 @@ def forget_of_nobody() -> None:
     An attempt that its person has still to be told of stays as long as a link does.
     """
     keeping, moment = house().settings.keeping, now()
-    _in_steps(lambda: _oldest_attempts(keeping))
-    forms = sa.select(SentForm.mark).where(SentForm.at < moment - keeping.forms).limit(STEP)
-    _in_steps(lambda: sa.delete(SentForm).where(SentForm.mark.in_(forms)))
-    old = moment - keeping.links
-    ended = sa.or_(PasswordReset.ends_at < old, PasswordReset.used_at < old)
-    db.session.execute(sa.delete(PasswordReset).where(ended))
-    db.session.commit()
-
-
-def _oldest_attempts(keeping: Keeping) -> sa.Delete:
-    moment = now()
     told = sa.and_(Attempt.user_id.is_(None), Attempt.at < moment - keeping.attempts)
     untold = Attempt.at < moment - max(keeping.links, keeping.attempts)
-    return sa.delete(Attempt).where(Attempt.id.in_(sa.select(Attempt.id).where(sa.or_(told, untold)).limit(STEP)))
-
-
-def _in_steps(change: Callable[[], sa.Delete]) -> None:
-    for _ in range(MOST_STEPS):
-        done = db.session.execute(change(), execution_options={"synchronize_session": False})
-        db.session.commit()
-        if done.rowcount < STEP:  # type: ignore[attr-defined]  # A change gives a cursor result, which the stubs hide.
-            return
+    forget(Attempt, sa.or_(told, untold))
+    forms = sa.select(SentForm.mark).where(SentForm.at < moment - keeping.forms).limit(STEP)
+    in_steps(sa.delete(SentForm).where(SentForm.mark.in_(forms)))
+    old = moment - keeping.links
+    forget(PasswordReset, sa.or_(PasswordReset.ends_at < old, PasswordReset.used_at < old))

@@ -31,6 +31,8 @@ CODES = 10
 # No letter that is taken for a digit; 12 of 32 are 60 bits, too many to be guessed and so kept by a plain hash.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz023456789"
 CODE_LENGTH, GROUP = 12, 4
+# More than a code with spaces and hyphens; what is longer is none, and is not worth the work.
+LONGEST_TYPED = 100
 
 
 # How long whoever sets a factor up may take to bring the first code.
@@ -87,7 +89,7 @@ def address(user: User, secret: str) -> str:
 
 def plain(code: str) -> str:
     """A code as it was meant: full-width signs made narrow, without spaces, hyphens and capitals."""
-    narrow = unicodedata.normalize("NFKC", code).casefold()
+    narrow = unicodedata.normalize("NFKC", code if len(code) <= LONGEST_TYPED else "").casefold()
     return "".join(each for each in narrow if each.isalnum())
 
 
@@ -206,6 +208,8 @@ def _takes_recovery_code(user_id: uuid.UUID, code: str) -> bool:
 
 
 def _new_codes(user_id: uuid.UUID) -> list[str]:
+    # Of two that make codes at once, those of the last one count and no others.
+    db.session.execute(sa.select(User.id).where(User.id == user_id).with_for_update(key_share=True))
     codes = ["".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH)) for _ in range(CODES)]
     db.session.execute(sa.delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
     db.session.add_all(RecoveryCode(user_id=user_id, code_hash=_hash(each)) for each in codes)

@@ -13,9 +13,10 @@ from portal.flows import memberships
 from portal.flows.acting import Acting
 from portal.flows.audit import By
 from portal.kit.clock import now
-from portal.kit.db import act_for, db
+from portal.kit.db import act_for, db, whose_or_none
+from portal.kit.errors import Refusal
 from portal.kit.ids import new_token
-from portal.models import LoginSession, Membership, Merchant, Role, SessionStage, User
+from portal.models import GrantAttempt, LoginSession, Membership, Merchant, Role, SessionStage, User
 
 IDLE, LONGEST = timedelta(minutes=30), timedelta(hours=12)
 STAFF_IDLE, STAFF_LONGEST = timedelta(minutes=15), timedelta(hours=8)
@@ -45,11 +46,13 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """What a sign-in comes from: how the browser calls itself, where it is, and in which request it asks."""
+    """What a sign-in comes from: how the browser calls itself, where it is, in which request it asks, and the mark that
+    it got when somebody signed in there before."""
 
     agent: str = ""
     address: str = ""
     request_id: str = ""
+    known: str = ""
 
 
 def token_hash(token: str) -> bytes:
@@ -93,20 +96,34 @@ def drop(token: str) -> None:
 def renew(session_hash: bytes, **changed: Any) -> str:
     """Give a session of the open transaction another token, with what else changes of it; the old one opens nothing.
 
-    Renewing counts as proof of who the person is, so it belongs behind one.
+    Renewing counts as proof of who the person is, so it belongs behind one.  Whoever is on the way to a remote comes
+    back into the same session.  Raises Refusal where the session is over; then nothing else was done either.
     """
     token, moment = new_token(), now()
-    db.session.execute(
+    renewed = db.session.execute(
         sa.update(LoginSession)
         .where(LoginSession.token_hash == session_hash)
         .values(token_hash=token_hash(token), fresh_at=moment, seen_at=moment, **changed)
+        .returning(LoginSession.id)
+        .execution_options(synchronize_session=False)
+    )
+    if renewed.first() is None:
+        db.session.rollback()
+        raise Refusal("session_over")
+    db.session.execute(
+        sa.update(GrantAttempt)
+        .where(GrantAttempt.merchant_id == whose_or_none(), GrantAttempt.session_hash == session_hash)
+        .values(session_hash=token_hash(token))
         .execution_options(synchronize_session=False)
     )
     return token
 
 
-def who(token: str) -> SignedIn | None:
-    """Whose session this is; from here on the database shows that merchant's rows.  None where it is over."""
+def who(token: str, *, by_itself: bool = False) -> SignedIn | None:
+    """Whose session this is; from here on the database shows that merchant's rows.  None where it is over.
+
+    `by_itself` is that a page asks for news, which is no sign of life of the person before it.
+    """
     hashed = token_hash(token)
     found = db.session.execute(
         sa.select(LoginSession, User)
@@ -121,7 +138,7 @@ def who(token: str) -> SignedIn | None:
         return None
     if session.stage is SessionStage.HALF:
         return SignedIn(user, None, None, hashed, session.fresh_at, session.stage)
-    if session.seen_at + SEEN_EVERY < moment:
+    if not by_itself and session.seen_at + SEEN_EVERY < moment:
         _saw(hashed, moment)
     act_for(session.merchant_id, user.id)
     if session.merchant_id is None:

@@ -219,13 +219,14 @@ def _never_arrived(held: Held) -> Outcome:
 def _unsure(claimed: Claim, shipment_id: uuid.UUID, why: RemoteError) -> Outcome:
     """Nobody knows whether it arrived: the next attempt asks.  After the last one a person has to look."""
     held = hold(shipment_id)
-    outcome = work.after_failure(claimed.attempts, str(why), why.after)
     if held is None or held.shipment.state is not ShipmentState.UNSURE:
         return None
+    quoting.without_buyers(why, held.orders)
     shipment = held.shipment
     if shipment.cause != why.cause.value:
         note(held.orders, "unsure", cause=why.cause.value)
     shipment.cause, shipment.detail, shipment.said = why.cause.value, f"{why.code} {why.detail}".strip(), why.said
+    outcome = work.after_failure(claimed.attempts, str(why), why.after)
     if isinstance(outcome, Dead):
         plugin = db.session.get_one(Connection, (whose(), shipment.connection_id))
         numbers = [each.number for each in held.orders]
@@ -246,6 +247,7 @@ def _refused(shipment_id: uuid.UUID, why: Refused) -> Outcome:
 
 def _note_refusal(held: Held, plugin: Connection, why: Refused) -> None:
     """It cannot be sent as it is, in the open transaction: the orders wait for the merchant."""
+    quoting.without_buyers(why, held.orders)
     shipment = held.shipment
     shipment.move(ShipmentState.REFUSED)
     shipment.cause, shipment.detail, shipment.said = why.cause.value, f"{why.code} {why.detail}".strip(), why.said
@@ -263,5 +265,6 @@ def _let_in_again(claimed: Claim, shipment_id: uuid.UUID, why: Unauthorised) -> 
     plugin = db.session.get_one(Connection, (whose(), found.connection_id))
     if claimed.attempts <= 1 and grants.renew_now(plugin):
         return Again(progress=False)
+    quoting.without_buyers(why, shipments.orders_in(shipment_id))
     trouble.pause(db.session.get_one(Connection, (whose(), plugin.id)), why)
     return Again(REST.total_seconds(), why=why.cause.value)

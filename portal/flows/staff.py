@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from portal.flows import people, sessions, support
+from portal.flows import people, sessions, staff_notes, support
 from portal.flows.audit import LINTAS
 from portal.kit.clock import now
 from portal.kit.db import db
@@ -51,6 +51,7 @@ def disable(email: str) -> int:
     user = _of_staff(email)
     user.disabled_at = user.disabled_at or now()
     ended = sessions.end_all(user.id)
+    staff_notes.note(staff_notes.OPERATOR, "disabled", user, {"sessions": ended})
     # Committed first: whatever happens to the rest, the next request of a disabled agent opens nothing.
     db.session.commit()
     support.end_all(user.id, SupportEnd.RIGHT, LINTAS)
@@ -59,7 +60,9 @@ def disable(email: str) -> int:
 
 def enable(email: str) -> None:
     """Let one of the staff sign in again.  Raises Refusal."""
-    _of_staff(email).disabled_at = None
+    user = _of_staff(email)
+    user.disabled_at = None
+    staff_notes.note(staff_notes.OPERATOR, "enabled", user)
     db.session.commit()
 
 
@@ -67,6 +70,7 @@ def let_view_as(email: str, may: bool) -> None:
     """Give or take the right to work as a merchant; when it is taken, a session that goes on ends.  Raises Refusal."""
     user = _of_staff(email)
     user.may_view_as = may
+    staff_notes.note(staff_notes.OPERATOR, "right_given" if may else "right_taken", user)
     db.session.commit()
     if not may:
         support.end_all(user.id, SupportEnd.RIGHT, LINTAS)

@@ -1,13 +1,14 @@
 """Stores: add, rename, turn on and off."""
 
 import uuid
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from babel.numbers import list_currencies
 
 from portal.flows import audit, drift, pushes, resources, saving, stock_ledger, sync
 from portal.flows.audit import By
+from portal.kit.clock import zones
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
 from portal.kit.ids import new_id
@@ -98,6 +99,6 @@ def _has_connections(store_id: uuid.UUID) -> bool:
 def _check(name: str, time_zone: str) -> None:
     if not 1 <= len(name.strip()) <= LONGEST_NAME:
         raise Refusal("name_length", "name", longest=LONGEST_NAME)
-    if time_zone not in available_timezones():
+    if time_zone not in zones():
         raise Refusal("unknown_zone", "time_zone", zone=time_zone)
     ZoneInfo(time_zone)

@@ -202,7 +202,7 @@ def acting_of(session: SupportSession, merchant: Merchant, consents: bool) -> Ac
         note=session.note,
         ends_at=session.ends_at,
         extended=session.extended_at is not None,
-        asked=session.asked_at is not None and session.granted_at is None and session.refused_at is None,
+        asked=session.asks,
         granted=consents,
         merchant=merchant.name,
         never=merchant.support_consent is SupportConsent.NEVER,
@@ -274,13 +274,18 @@ def _why(text: str) -> str:
 
 
 def ask(acting: Acting, why: str, by: By) -> None:
-    """Ask the merchant's owners whether this session may change something.  Raises Refusal."""
-    session = locked(acting.session_id)
-    if acting.never:
+    """Ask the merchant's owners whether this session may change something.  Raises Refusal.
+
+    What the request knew when it began may be out of date, so the rows that are held decide: of two questions at once
+    the merchant is told one, and whoever has just chosen that nobody may is not asked any more.
+    """
+    chosen = sa.select(Merchant.support_consent).where(Merchant.id == whose()).with_for_update(read=True)
+    if db.session.scalars(chosen).one() is SupportConsent.NEVER:
         raise Refusal("support_never")
-    if acting.granted or acting.acts:
+    session = locked(acting.session_id)
+    if acting.granted or session.granted_at is not None or session.mode is SupportMode.ACT:
         raise Refusal("support_granted")
-    if acting.asked:
+    if session.asks:
         raise Refusal("support_asked")
     session.asked_why, session.asked_at = _why(why), now()
     session.refused_at, session.refused_by = None, ""

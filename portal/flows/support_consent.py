@@ -10,7 +10,7 @@ from portal.flows.audit import By
 from portal.kit.clock import now
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
-from portal.models import Merchant, SupportConsent, SupportEnd, SupportSession
+from portal.models import Merchant, SupportConsent, SupportEnd, SupportMode, SupportSession
 
 DAY = timedelta(hours=24)
 
@@ -54,7 +54,7 @@ def refuse(session: SupportSession, by: By) -> None:
 
 def _asking(session_id: uuid.UUID) -> SupportSession:
     session = support.locked(session_id)
-    if session.asked_at is None or session.granted_at is not None or session.refused_at is not None:
+    if not session.asks:
         raise Refusal("support_not_asked")
     return session
 
@@ -71,7 +71,7 @@ def end(session: SupportSession, by: By) -> None:
 
 
 def set_consent(merchant: Merchant, setting: SupportConsent, by: By) -> None:
-    """What is asked of support staff who want to change something.  Holds for sessions that go on, too."""
+    """What is asked of support staff who want to change something.  Holds at once for sessions that go on, too."""
     before = merchant.support_consent
     if before is setting:
         return
@@ -85,7 +85,25 @@ def set_consent(merchant: Merchant, setting: SupportConsent, by: By) -> None:
         before={"consent": before.value},
         after={"consent": setting.value},
     )
+    _hold_to(setting, by)
     db.session.commit()
+
+
+def _hold_to(setting: SupportConsent, by: By) -> None:
+    """Sessions that go on keep to what was chosen, in the open transaction.
+
+    Where nobody may any more, a yes that was given and a question that waits are answered with it, so that neither
+    comes back with the next choice.  Whoever acts without consent leaves now and not with the next page.
+    """
+    going_on = sa.select(SupportSession).where(SupportSession.merchant_id == whose(), SupportSession.ended_at.is_(None))
+    held = going_on.order_by(SupportSession.id).with_for_update(key_share=True)
+    for session in db.session.scalars(held.execution_options(populate_existing=True)):
+        if setting is SupportConsent.NEVER and session.asked_at is not None and session.refused_at is None:
+            session.granted_at, session.granted_by = None, ""
+            session.refused_at, session.refused_by = now(), by.name
+            notices.clear(support.SUBJECT, session.id, support.ASKS)
+        if session.mode is SupportMode.ACT and not consents(session, setting):
+            support.finish(session, SupportEnd.CONSENT, by)
 
 
 def seen(session: SupportSession, by: By) -> None:

@@ -37,4 +37,5 @@ def _tell_of(attempt: Attempt) -> None:
         return
     # Who it was is not known, so it is the house that notes it.
     by = replace(audit.LINTAS, address=attempt.address)
-    memberships.note(by, f"{attempt.kind}_refused", user)
+    what = attempts.SIGN_IN if attempt.kind == attempts.SIGN_IN_AGAIN else attempt.kind
+    memberships.note(by, f"{what}_refused", user)

@@ -165,7 +165,11 @@ def drop(upload: Upload, by: By) -> None:
 
 def is_stuck(upload: Upload) -> bool:
     """Whether its work has ended without a result: a fault of ours, after which somebody has to press the button."""
-    return upload.state in AT_WORK and work.unfinished(VERB_OF[upload.state], str(upload.id)) is None
+    if upload.state not in AT_WORK or work.unfinished(VERB_OF[upload.state], str(upload.id)) is not None:
+        return False
+    # The work may have ended well between the two looks; then the file has moved on with it.
+    own = sa.select(Upload.state).where(Upload.merchant_id == whose(), Upload.id == upload.id)
+    return db.session.scalar(own) == upload.state
 
 
 def again(upload: Upload, by: By) -> None:

@@ -6,22 +6,21 @@ import unicodedata
 from collections.abc import Sequence
 
 HIDDEN = "*"
-LONGEST_WORD_SHOWN = 2
+MOST_WORDS_SHOWN = 2
 
 
 def masked_name(name: str) -> str:
     """The first letter of each of the first two words of a name, the rest hidden.
 
-    A name that already hides a part of itself stays as it is; a number or an address among the words shows nothing.
+    A number or an address among the words shows nothing.  A name that hides a part of itself already is hidden like any
+    other: a star in it may be somebody's own, and the rest of the name in plain.
     """
-    plain = " ".join(name.split())
-    if HIDDEN in plain:
-        return plain
-    words = [each for each in plain.split(" ") if each][:LONGEST_WORD_SHOWN]
-    if len(words) == 1 and words[0] and not words[0].isascii():
-        # Chinese names are written in one word: the family name shows, and how long the rest is up to two signs.
-        return words[0][0] + HIDDEN * min(len(words[0]) - 1 or 1, 2)
-    return " ".join(_masked_word(each) for each in words)
+    words = name.split()
+    if words and not words[0].isascii():
+        # Chinese names are short: the family name shows, and how long the rest is up to two signs.
+        whole = "".join(words)
+        return whole[0] + HIDDEN * min(len(whole) - 1 or 1, 2)
+    return " ".join(_masked_word(each) for each in words[:MOST_WORDS_SHOWN])
 
 
 def _masked_word(word: str) -> str:

@@ -14,10 +14,14 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection as Wire
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column
 
 from portal.kit.ids import new_id
 
+# The SQLSTATE of a server that takes no more connections.
+TOO_MANY_CONNECTIONS = "53300"
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -67,6 +71,25 @@ def begins(column: Any, text: str) -> sa.ColumnElement[bool]:
     """
     found: sa.ColumnElement[bool] = column.op("^@", is_comparison=True)(text)
     return found if text else sa.false()
+
+
+def is_away(why: BaseException) -> bool:
+    """Whether the database could not be reached or has left, so that the same may go well a moment later."""
+    if isinstance(why, PoolTimeout):
+        return True
+    if not isinstance(why, OperationalError | InterfaceError):
+        return False
+    state = getattr(why.orig, "sqlstate", None)
+    return state is None or state.startswith(("08", "57P")) or state == TOO_MANY_CONNECTIONS
+
+
+def same_word(column: Any, text: str) -> sa.ColumnElement[bool]:
+    """Rows whose column is this text but for capitals.
+
+    Both sides are made small by the database: another one's rules for the letters beyond ASCII would miss rows.
+    """
+    found: sa.ColumnElement[bool] = sa.func.lower(column) == sa.func.lower(text)
+    return found
 
 
 def array(values: Iterable[Any]) -> str:

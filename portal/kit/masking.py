@@ -7,6 +7,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 HIDDEN = "•••"
+# Words in the name of a field that holds a person, at whichever sender: `consigneeMobile`, `ship_to_city`, `buyerRemark`.
+OF_PEOPLE = re.compile(
+    r"consignee|receiver|recipient|buyer|contact|(customer|user|full|real|first|last)_?name|phone|mobile|\btel"
+    r"|link_?(man|tel)|e-?mail|addr|street|district|(?<!capa)city|town|county|post_?(al|code)|zip|signer|signed_?by"
+    r"|remark|note|message_?to|id_?card|latitude|longitude",
+    re.IGNORECASE,
+)
 MOST_FIELDS = 1_000
 LONGEST_SHOWN = 200_000
 # The names of a form are plain words; what has others is more likely a broken text of another kind.
@@ -16,6 +23,7 @@ NAME = re.compile(r"[\w.\[\]-]{1,100}")
 def shown(body: bytes, hidden: Set[str]) -> str | None:
     """A JSON text or a form, indented, with the values of the hidden fields and of all that stands below them masked.
 
+    What by its name is a person's is hidden too, whether or not it is among them.
     Names are compared without regard to case.  A text inside that is JSON itself is opened, for a hidden field may
     stand in it.  None where it is neither: what cannot be read cannot be masked, and so is not shown.
     """
@@ -66,9 +74,13 @@ def _form(text: str) -> dict[str, Any]:
     return list_or_dict(pairs)
 
 
+def _is_hidden(name: str, names: Set[str]) -> bool:
+    return name.lower() in names or OF_PEOPLE.search(name) is not None
+
+
 def _masked(value: Any, names: Set[str]) -> Any:
     if isinstance(value, dict):
-        return {name: _hidden(each) if name.lower() in names else _masked(each, names) for name, each in value.items()}
+        return {name: _hidden(each) if _is_hidden(name, names) else _masked(each, names) for name, each in value.items()}
     if isinstance(value, list):
         return [_masked(each, names) for each in value]
     if isinstance(value, str) and _opens(value):

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from flask import current_app
 from flask_mailman import EmailMessage
 from flask_mailman.backends.smtp import EmailBackend
+from flask_mailman.message import sanitize_address
 
 # By scheme: the port where none is named, and what is done about encryption.
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -54,6 +55,8 @@ class MailServer:
 
     def send(self, to: str, sender: str, subject: str, text: str, headers: dict[str, str]) -> None:
         """Hand one letter in.  Raises MailLater or MailRefused."""
+        if not is_address(to):
+            raise MailRefused("address")
         with self._conversation() as connection:
             EmailMessage(subject, text, sender, [to], headers=headers, connection=connection).send()
 
@@ -93,6 +96,15 @@ class MailServer:
             use_ssl=self.scheme == "smtps",
             timeout=SECONDS,
         )
+
+
+def is_address(text: str) -> bool:
+    """Whether letters can be addressed so: of a name beyond ASCII, each part has a form that mail servers know."""
+    try:
+        sanitize_address(text, "utf-8")
+    except ValueError:
+        return False
+    return True
 
 
 def _of_code(what: str, code: int) -> MailLater | MailRefused:

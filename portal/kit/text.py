@@ -4,6 +4,8 @@ import re
 import unicodedata
 
 DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−﹘﹣－ー"), "-")
+# Embeddings, overrides and isolates (UAX #9); plain right-to-left letters and marks are none of these.
+TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 SPACES = re.compile(r"\s+")
 
 
@@ -16,6 +18,17 @@ def storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return "\0" not in text
+
+
+def one_line(text: str) -> str:
+    """The text on one line: every run of white space is one space, and there is none at its ends."""
+    return " ".join(text.split())
+
+
+def steers(text: str) -> bool:
+    """Whether a text holds what steers a screen or a mail program instead of standing there to be read: control
+    characters, and those that turn the direction of what follows."""
+    return any(unicodedata.category(each) == "Cc" or unicodedata.bidirectional(each) in TURNING for each in text)
 
 
 def near(code: str) -> str:

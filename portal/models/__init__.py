@@ -1,6 +1,6 @@
 """Tables, and what must always hold of their rows."""
 
-from portal.models.audit import AuditHead, AuditLink, AuditNote
+from portal.models.audit import AuditHead, AuditLink, AuditNote, StaffNote
 from portal.models.catalogue import LinkBatch, LinkHow, LinkState, Listing, Product
 from portal.models.connections import Connection, ConnectionState, ConnectLink, GrantAttempt, Logo, Secret
 from portal.models.deliveries import Delivery, DeliveryRefusal, DeliveryState
@@ -114,6 +114,7 @@ __all__ = [
     "Shipment",
     "ShipmentOrder",
     "ShipmentState",
+    "StaffNote",
     "Stock",
     "StockMove",
     "StockSource",

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.kit.clock import now
 from portal.kit.db import Base, Tenant
+from portal.kit.ids import new_id
 
 
 class AuditNote(Tenant, Base):
@@ -44,6 +45,29 @@ class AuditNote(Tenant, Base):
         sa.Index("ix_audit_note_support", "merchant_id", "support_id", "id"),
         sa.Index("ix_audit_note_who", "merchant_id", "user_id", "at", "id"),
     )
+
+
+class StaffNote(Base):
+    """One change of an account of the support staff, or a sign-in to one.  They belong to no merchant, so this is in
+    none of the merchants' trails.  Append only.
+
+    `who` is whoever did it, `name` and `email` are those of the account then.
+    """
+
+    __tablename__ = "staff_note"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    user_id: Mapped[uuid.UUID]
+    email: Mapped[str]
+    name: Mapped[str]
+    who: Mapped[str]
+    what: Mapped[str]
+    after: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    request_id: Mapped[str] = mapped_column(default="")
+    address: Mapped[str] = mapped_column(default="")
+    at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (sa.Index("ix_staff_note_list", "at", "id"), sa.Index("ix_staff_note_user", "user_id", "at", "id"))
 
 
 class AuditLink(Tenant, Base):

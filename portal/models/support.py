@@ -79,6 +79,11 @@ class SupportSession(Tenant, Base):
     ended_by: Mapped[str] = mapped_column(default="")
     end: Mapped[SupportEnd | None] = mapped_column(words(SupportEnd))
 
+    @property
+    def asks(self) -> bool:
+        """Whether the merchant was asked for its consent and has not answered."""
+        return self.asked_at is not None and self.granted_at is None and self.refused_at is None
+
     __table_args__ = (
         sa.CheckConstraint('(ended_at is null) = ("end" is null)', name="a_support_session_ends_somehow"),
         sa.CheckConstraint("ends_at <= started_at + interval '60 minutes'", name="at_most_an_hour_as_a_merchant"),

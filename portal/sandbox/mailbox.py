@@ -20,6 +20,8 @@ from portal.sandbox.words import STYLE
 
 MOST_KEPT = 200
 LARGEST = 1024 * 1024
+# One letter under the other, each with its subject at its head.
+LETTERS = "main{display:grid;gap:1rem;padding-block:1rem 3rem}article h2{margin:0 0 .5rem;font-size:1.1rem}"
 LINK = re.compile(r"https?://[^\s<>\"]+")
 
 
@@ -100,7 +102,7 @@ class Mailbox:
         return (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width,initial-scale=1">'
-            f'<link rel="icon" href="data:,"><title>Letters</title><style>{STYLE}</style></head><body><header>'
+            f'<link rel="icon" href="data:,"><title>Letters</title><style>{STYLE}{LETTERS}</style></head><body><header>'
             "<h1>Letters</h1><p>Everything that this installation sends by mail lands here and goes to nobody. "
             f"The newest {MOST_KEPT} are kept until the sandbox stops.</p>"
             '<nav><a href="/control">Sandbox</a> <a href="/control/mail">Look again</a> '

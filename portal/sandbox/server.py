@@ -42,6 +42,11 @@ class QuietHandler(WSGIRequestHandler):
                 with suppress(OSError):
                     self.wfile.write(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")
 
+    def finish(self) -> None:
+        """The end of a connection, also of one whose client left before it had read everything."""
+        with suppress(ConnectionError):
+            super().finish()
+
     def _environ(self) -> dict[str, Any]:
         """Reads the body first, so that the connection can be used again whatever the application reads of it."""
         self._begun = False

@@ -33,9 +33,11 @@ REFUSALS: dict[str, Callable[..., str]] = {
     ),
     "offer_is_over": lambda: _("This page was open for too long, so here is another picture. Scan this one."),
     "no_second_factor": lambda: _("There is no second step to change. Set it up first."),
+    "person_without_factor": lambda email: _("%(email)s has no second step, so nothing was changed.", email=email),
     "second_factor_needed": lambda: _(
         "Owners and the support team need a second step here, so it stays on. You can set up another device."
     ),
+    "session_over": lambda: _("This browser was signed out meanwhile, so nothing was changed. Sign in again."),
     "reset_is_over": lambda: _("This link was used or is over. Ask for a new one."),
     "unknown_person": lambda email: _("Nobody signs in with %(email)s.", email=email),
 }

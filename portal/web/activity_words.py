@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from flask_babel import gettext as _
+from flask_babel import pgettext
 
 from portal.models import AuditNote, SupportReason
 from portal.web import staff_words
@@ -156,7 +157,7 @@ SAID: Mapping[str, Callable[[str], str]] = {
     "left": lambda name: _("%(name)s left", name=name),
     "removed": lambda name: _("Removed %(name)s", name=name),
     "joined": lambda name: _("%(name)s became a member", name=name),
-    "signed_in": lambda name: _("Signed in"),
+    "signed_in": lambda name: pgettext("what was done", "Signed in"),
     "signed_out": lambda name: _("Signed out"),
     "sign_in_refused": lambda name: _("A sign-in as %(name)s was refused", name=name),
     "second_factor_refused": lambda name: _("A code of the second factor of %(name)s was refused", name=name),

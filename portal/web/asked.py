@@ -16,13 +16,13 @@ def words(name: str = "q") -> str:
 
 
 def plain(text: str) -> str:
-    """A text that the database can compare: without NUL, without outer white space, of bounded length."""
-    return text.replace("\0", "").strip()[:LONGEST_SEARCH]
+    """A text to search for: without outer white space, of bounded length."""
+    return text.strip()[:LONGEST_SEARCH]
 
 
 def many(name: str, most: int) -> list[str]:
-    """The values of a repeated field of a form, to the letter but without NUL, and `most` at the most."""
-    return [each.replace("\0", "") for each in request.form.getlist(name)[:most]]
+    """The values of a repeated field of a form, to the letter, and `most` at the most."""
+    return request.form.getlist(name)[:most]
 
 
 def cursor() -> str | None:

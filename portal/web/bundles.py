@@ -81,10 +81,9 @@ def add(public_id: str) -> Response:
 
 def _by_sku(sku: str) -> Product | None:
     """The product with exactly this SKU; else the one without the outer white space that was typed along."""
-    typed = sku.replace("\0", "")
-    query = sa.select(Product).where(Product.merchant_id == whose(), Product.sku.in_({typed, typed.strip()}))
+    query = sa.select(Product).where(Product.merchant_id == whose(), Product.sku.in_({sku, sku.strip()}))
     rows = {row.sku: row for row in db.session.scalars(query)}
-    return rows.get(typed) or rows.get(typed.strip())
+    return rows.get(sku) or rows.get(sku.strip())
 
 
 @bp.post("/products/<public_id>/parts/remove")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from babel.core import get_global
 from babel.dates import get_timezone_location
@@ -11,6 +11,7 @@ from babel.numbers import get_currency_name
 from flask_babel import gettext as _
 from wtforms import SelectChoice
 
+from portal.kit import clock
 from portal.kit.clock import now
 from portal.web import words
 
@@ -65,7 +66,7 @@ def zones(first: Iterable[str], locale: str) -> list[SelectChoice]:
 @lru_cache(maxsize=1)
 def _places() -> list[str]:
     aliases = get_global("zone_aliases")
-    return sorted(each for each in available_timezones() if each.startswith(REGIONS) and each not in aliases)
+    return sorted(each for each in clock.zones() if each.startswith(REGIONS) and each not in aliases)
 
 
 def _zone(name: str, locale: str, moment: datetime, group: str) -> SelectChoice:

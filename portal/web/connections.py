@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, render_template, url_for
 from flask_babel import gettext as _
@@ -33,7 +32,7 @@ from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.forms import PortalForm
 from portal.web.key_check import Tested
 from portal.web.refusals import sentence
-from portal.web.show import go, hx, is_hx, show, toast
+from portal.web.show import go, hx, is_hx, path_of_page, show, toast
 
 bp = Blueprint("connections", __name__, url_prefix="/connections/<public_id>")
 
@@ -132,7 +131,7 @@ def active(public_id: str) -> Response:
         error = sentence(why)
     if request.htmx and request.htmx.target != "active_switch":
         return _switch_elsewhere(connection, error)
-    if is_hx() and urlsplit(request.htmx.current_url or "").path == url_for(".detail", public_id=connection.id):
+    if is_hx() and path_of_page() == url_for(".detail", public_id=connection.id):
         return _page(connection, saved=not error, error=error, along=True)
     if is_hx() and error:
         return hx(render_template("plugins/switch.html", connection=connection, error=error), status=422)

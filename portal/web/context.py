@@ -12,7 +12,7 @@ from portal.kit.db import db, whose_or_none
 from portal.kit.paging import count_of
 from portal.models import TO_SHIP, Merchant, Notice, Order
 from portal.web import languages
-from portal.web.doors import Needs, may, may_let_in, may_reveal
+from portal.web.doors import Needs, may, may_let_in, may_reveal, may_see_places
 
 bp = Blueprint("frame", __name__)
 
@@ -32,6 +32,7 @@ def frame() -> dict[str, Any]:
         "may_own": bool(who) and may(Needs.OWN),
         "may_access": bool(who) and may_let_in(),
         "may_reveal": bool(who) and may_reveal(),
+        "may_see_places": bool(who) and may_see_places(),
         "acting": who.acting if who else None,
         "my_merchants": _mine,
     }

@@ -15,7 +15,7 @@ from portal.flows.audit import By
 from portal.flows.people import SignedIn
 from portal.kit.db import Tenant, db, whose
 from portal.models import Merchant, Role, SessionStage, User
-from portal.web import machines, plain, show
+from portal.web import machines, plain, show, ways
 
 V = TypeVar("V", bound=Callable[..., Any])
 M = TypeVar("M", bound=Tenant)
@@ -135,16 +135,28 @@ def permission_of(app: Flask, endpoint: str) -> Needs:
     return declared_by(app, endpoint).permission
 
 
-def cookie_name(secure: bool) -> str:
-    """The name of the session's cookie; the prefix binds it to this host over TLS."""
-    return f"__Host-{COOKIE}" if secure else COOKIE
+def wants_staff() -> bool:
+    """Whether the page that was asked for belongs to the support staff, and whoever is signed in does not."""
+    who: SignedIn | None = g.get("signed_in")
+    if who is None or who.user.is_staff or request.endpoint is None:
+        return False
+    return permission_of(g.app, request.endpoint) is Needs.STAFF
+
+
+def cookie_name(secure: bool, name: str = COOKIE) -> str:
+    """The name of a cookie, of the session's where none is given; the prefix binds it to this host over TLS."""
+    return f"__Host-{name}" if secure else name
+
+
+def token() -> str:
+    """What the browser shows of its session, "" for none; a cookie that a machine sends along says nothing."""
+    return "" if machines.calls() else request.cookies.get(cookie_name(request.is_secure), "")
 
 
 def recognise() -> None:
     """Find out who is signed in, and as whom; what refuses a request before the door asks for it too."""
-    # A cookie that a machine sends along says nothing.
-    token = "" if machines.calls() else request.cookies.get(cookie_name(request.is_secure), "")
-    found = people.who(token) if token else None
+    sent = token()
+    found = people.who(sent, by_itself=show.asks_by_itself()) if sent else None
     # Whoever gave the password and not yet the second factor is a stranger on every page but the one that asks for it.
     g.half = found if found is not None and found.stage is SessionStage.HALF else None
     found = None if g.half is not None else found
@@ -154,10 +166,20 @@ def recognise() -> None:
 
 
 def _open() -> Response | None:
+    answer = _answer()
+    g.let_in = answer is None
+    return answer
+
+
+def _answer() -> Response | None:
+    """What whoever is not let in is answered, None for everybody else."""
+    if request.endpoint in OF_THE_FRAMEWORK:
+        # The same for everybody, and there while the database is away.
+        return None
     recognise()
     if (answer := _first_of(look() for look in ENTRANCES)) is not None:
         return answer
-    if request.endpoint is None or request.endpoint in OF_THE_FRAMEWORK:
+    if request.endpoint is None:
         return None
     declared = declared_by(g.app, request.endpoint)
     if declared.permission is Needs.NOTHING:
@@ -177,7 +199,11 @@ def sign_in_first() -> Response:
     """The answer to a stranger: to the sign-in, and back here after it."""
     if plain.wants_json():
         return plain.refused(401, g.request_id)
-    back = request.full_path.rstrip("?") if request.method == "GET" else None
+    looks = request.method in {"GET", "HEAD"}
+    if show.is_hx() and not looks:
+        # Leaving the page would lose what was typed.
+        return show.show_error(401)
+    back = ways.here() if looks else ways.came_from()
     return show.sign_in_again(url_for("people.login", next=back))
 
 
@@ -209,6 +235,12 @@ def may_let_in() -> bool:
 def may_reveal() -> bool:
     """Whether whoever is signed in may look at a buyer's data: support staff too, and it is kept that they did."""
     return g.signed_in is not None and _may(g.signed_in, Needs.MANAGE)
+
+
+def may_see_places() -> bool:
+    """Whether whoever is signed in sees without asking in which city and under which postcode a buyer lives: whoever
+    could reveal the rest too, and never support staff, of whom it is kept whom they looked at."""
+    return may_reveal() and signed_in().acting is None
 
 
 def _person(_: object) -> User | None:

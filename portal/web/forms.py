@@ -13,8 +13,8 @@ from portal.web.refusals import sentence
 
 
 def stripped(value: Any) -> Any:
-    """The text without outer white space, and without NUL, which the database cannot keep."""
-    return value.replace("\0", "").strip() if isinstance(value, str) else value
+    """The text without outer white space."""
+    return value.strip() if isinstance(value, str) else value
 
 
 class PortalForm(FlaskForm):

@@ -16,7 +16,7 @@ from portal.web.channel_names import Channel, channels
 from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.links_pages import Place
 from portal.web.refusals import sentence
-from portal.web.show import go, hx, is_hx, show
+from portal.web.show import asks_for, go, hx, is_hx, show
 
 bp = Blueprint("links", __name__)
 bp.add_app_template_filter(link_words.batch_says, "batch_says")
@@ -127,7 +127,7 @@ def act(public_id: str, verb: str) -> Response:
         said = link_words.done(verb, product.sku if product else "")
     except Refusal as why:
         problem = sentence(why)
-    if is_hx():
+    if asks_for("link_row"):
         return _row(listing, place, said, problem)
     if problem:
         return _index(problem)

@@ -8,13 +8,15 @@ from werkzeug.wrappers import Response
 
 from portal.flows import webhooks
 
+# What watches the process asks here; whether it lives must not hang on a session that is looked up.
+PROBES = {"/healthz", "/readyz"}
 # The one view that changes something without a token of a form.
 EXEMPT = "portal.web.hooks.receive"
 
 
 def calls() -> bool:
     """Whether the request of the moment is for such an address."""
-    return request.path.startswith(webhooks.PATH)
+    return request.path.startswith(webhooks.PATH) or request.path in PROBES
 
 
 def refused(status: int) -> Response:

@@ -31,6 +31,7 @@ REFUSALS: dict[str, Callable[..., str]] = {
     "last_owner": lambda: _("A merchant needs an owner, and this is the last one. Make somebody else an owner first."),
     "own_place": lambda: _("Nobody changes his or her own role. Hand the ownership over, leave, or ask another owner."),
     "member_gone": lambda: _("This person does not work here any more. Nothing was changed."),
+    "owner_no_more": lambda: _("You are no owner here any more, so nothing was changed."),
     "nothing_to_hand_over": lambda: _(
         "Only an owner hands the ownership over, and to somebody who is none yet. Nothing was changed."
     ),
@@ -43,6 +44,7 @@ REFUSALS: dict[str, Callable[..., str]] = {
     "too_many_invitations": lambda most: _(
         "%(most)d invitations wait for an answer. Take some of them back first.", most=most
     ),
+    "invited_often": lambda: _("Many invitations went out within the last hour. Wait a while, then invite again."),
     "sent_just_now": lambda: _("The letter went out less than a minute ago. Give it a moment to arrive."),
     "invitation_over": lambda: _("This invitation was accepted or taken back meanwhile. Nothing was changed."),
     "invited_another": lambda: _("This invitation is for another e-mail address. Sign out, and open the link again."),

@@ -85,6 +85,7 @@ def _page(form: InviteForm) -> Response:
     return show(
         "settings/people.html",
         "invite",
+        also=["invited_people"],
         form=form,
         people=members_pages.members(),
         waiting=members_pages.waiting(),
@@ -222,7 +223,9 @@ def leave() -> Response:
     except Refusal as why:
         return go("members.leaving", sentence(why), "bad")
     session.clear()
-    return cookies.forget(go("people.login", _("You no longer work for %(merchant)s.", merchant=name)))
+    return cookies.forget(
+        go("people.login", _("You left %(merchant)s, and see nothing of it any more.", merchant=name))
+    )
 
 
 @bp.post("/merchant")

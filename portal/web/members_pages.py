@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from flask import abort
 
 from portal.flows import invitations, letters
 from portal.flows.letters import Standing
@@ -71,8 +72,11 @@ def members() -> Sequence[Member]:
 
 
 def member(place: Membership) -> Member:
-    """One of them."""
-    return _member(db.session.execute(_members().where(Membership.id == place.id)).one())
+    """One of them; whoever was removed a moment ago is not there (404)."""
+    row = db.session.execute(_members().where(Membership.id == place.id)).one_or_none()
+    if row is None:
+        abort(404)
+    return _member(row)
 
 
 def owners() -> int:

@@ -25,7 +25,7 @@ def callback(integration: str) -> Response:
     one = integrations.all_integrations().get(integration)
     if one is None or one.grant is None:
         abort(404)
-    query = {key: value.replace("\0", "") for key, value in request.args.items()}
+    query = request.args.to_dict()
     if (by_link := connect.returned(one, query)) is not None:
         return by_link
     if g.signed_in is None:

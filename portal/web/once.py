@@ -5,6 +5,9 @@ is worked on; another one of the same form by the same person, at the same momen
 its answer: page or redirect, cookies, and what the next page says.  What the form holds belongs to the mark: whoever
 goes back in the browser and sends other values sends another form.  The mark proves nothing; the token against forged
 forms stands beside it.
+
+The marks are looked at before the door, for the first sending may close it: whoever signs a browser out, or stops work
+as a merchant, and presses twice, gets one answer.
 """
 
 import hashlib
@@ -12,7 +15,6 @@ import json
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from flask import Flask, flash, g, redirect, request, session
 from flask_babel import gettext as _
@@ -22,8 +24,7 @@ from werkzeug.wrappers import Response
 from portal.flows import sent_forms
 from portal.flows.sent_forms import Sending
 from portal.kit import log
-from portal.kit.db import db
-from portal.web import machines, show
+from portal.web import doors, machines, show, ways
 from portal.web.requests import SAFE
 
 FIELD = "once"
@@ -31,6 +32,9 @@ FIELD = "once"
 FOR_ITSELF = {"people.login", "people.second_step"}
 # Seconds.  A call to a remote ends before that; a browser is asked to come back for anything longer.
 PATIENCE = 12.0
+# Seconds.  So soon after the first sending another one is the same press of the button; later it is a press of its own,
+# which the door must let pass.
+SAME_PRESS = 60.0
 LOOK_EVERY = 0.05
 # Bytes of an answer that are kept; no form is answered with more than a long page.
 MOST_KEPT = 512 * 1024
@@ -41,7 +45,7 @@ say = log.logger(__name__)
 
 
 def watch(app: Flask) -> None:
-    """Look at every sending after the doors have let it pass: what they refuse or lead elsewhere uses up no mark."""
+    """Look at every sending before the doors do; what they refuse or lead elsewhere uses up no mark."""
     app.before_request(_claim)
     app.after_request(_keep)
 
@@ -51,11 +55,8 @@ def _claim() -> Response | None:
     if not mark:
         return None
     sending = Sending.of(_parts(mark))
-    if not sent_forms.claim(sending):
-        # Nothing of the database is held while another request is waited for.
-        db.session.rollback()
-        if (answer := _wait(sending)) is not None:
-            return answer
+    if not sent_forms.claim(sending) and (answer := _wait(sending)) is not None:
+        return answer
     g.sending = sending
     return None
 
@@ -66,8 +67,8 @@ def _counts() -> bool:
 
 
 def _parts(mark: str) -> Iterator[str | bytes]:
-    """What makes a sending the same: who sends, the mark, where to, and every value."""
-    yield g.signed_in.session_hash if g.signed_in else session.get("csrf_token", "")
+    """What makes a sending the same: the browser's session, the mark, where to, and every value."""
+    yield doors.token() or session.get("csrf_token", "")
     yield mark
     yield f"{request.method} {request.full_path}"
     for name, value in sorted(request.form.items(multi=True)):
@@ -96,6 +97,8 @@ def _wait(sending: Sending) -> Response | None:
 def _again(kept: bytes) -> Response:
     """The answer of the first sending, once more."""
     first = json.loads(kept)
+    if time.time() - first["at"] > SAME_PRESS and _is_out():
+        return _back()
     if first["said"]:
         session[SAID] = first["said"]
     if first["body"] is None or first["asked"] != _asked():
@@ -103,20 +106,15 @@ def _again(kept: bytes) -> Response:
     return Response(b64decode(first["body"]), first["status"], first["headers"])
 
 
+def _is_out() -> bool:
+    """Whether the session in which the form was sent is over."""
+    doors.recognise()
+    return bool(doors.token()) and g.signed_in is None
+
+
 def _back() -> Response:
     """To the page with the form, which shows what came of it."""
-    return show.hx(refresh=True) if show.is_hx() else redirect(_where_it_stood(), 303)
-
-
-def _where_it_stood() -> str:
-    """An address of ours, whatever a request says."""
-    try:
-        page = urlsplit(request.referrer or "")
-    except ValueError:
-        return "/"
-    path = page.path if page.netloc == request.host else ""
-    # Two slashes at the beginning would be the address of another host.
-    return f"/{path.lstrip('/')}{'?' if path and page.query else ''}{page.query if path else ''}"
+    return show.hx(refresh=True) if show.is_hx() else redirect(ways.came_from(), 303)
 
 
 def _keep(answer: Response) -> Response:
@@ -124,7 +122,7 @@ def _keep(answer: Response) -> Response:
     if sending is None:
         return answer
     try:
-        if answer.status_code >= 400:
+        if answer.status_code >= 400 or not g.get("let_in", False):
             sent_forms.release(sending)
         else:
             sent_forms.answered(sending, _whole(answer))
@@ -143,6 +141,7 @@ def _whole(answer: Response) -> bytes:
             "headers": list(answer.headers),
             "body": b64encode(answer.get_data()).decode() if short else None,
             "said": session.get(SAID),
+            "at": time.time(),
             "asked": _asked(),
         }
     ).encode()

@@ -12,12 +12,14 @@ from werkzeug.wrappers import Response
 from portal.flows import routing
 from portal.flows.routing import BY_HAND, Deed, Move
 from portal.flows.routing_facts import LET_GO
+from portal.flows.rule_conditions import Field
 from portal.flows.rule_rehearsal import Place
+from portal.kit import masking
 from portal.kit.db import db, whose
 from portal.kit.errors import Refusal
 from portal.models import UNSENT, Connection, Order, OrderStage, RoutingDecision, Shipment, ShipmentOrder
 from portal.web import routing_words, rule_words, rules_pages
-from portal.web.doors import Needs, Support, by, find, needs
+from portal.web.doors import Needs, Support, by, find, may_see_places, needs
 from portal.web.refusals import sentence
 from portal.web.rules_pages import Names
 from portal.web.show import go, show
@@ -26,6 +28,8 @@ bp = Blueprint("order_routing", __name__)
 
 LOOSE = (OrderStage.PENDING, OrderStage.CONFIRM, OrderStage.NEEDS_PLUGIN, OrderStage.BLOCKED, OrderStage.ASSIGNED)
 DEEDS = frozenset({"hold", "exclude", "let_go", "confirm", "route_again", "send_to"})
+# What rules know of an order that tells where its buyer lives.
+PLACES = {Field.POSTCODE.value}
 AGAIN = (OrderStage.NEEDS_PLUGIN, OrderStage.BLOCKED, OrderStage.ASSIGNED)
 
 
@@ -65,7 +69,7 @@ def of(order: Order) -> Routing:
         why=_why(order, decision, names),
         more=_more(order, decision, names),
         decision=decision,
-        tried=[_tried(each, decision, names) for each in decision.tried] if decision else [],
+        tried=[_tried(each, decision, names) for each in _shown(decision)] if decision else [],
         deeds=deeds,
         plugins=list(names.plugins.items()) if "send_to" in deeds else [],
         elsewhere=_elsewhere(order, decision, moves[0], names) if moves else "",
@@ -100,11 +104,23 @@ def as_json(order: Order) -> dict[str, Any]:
             "plugin": decision.connection_id,
             "cause": decision.cause,
             "text": decision.text,
-            "tried": decision.tried,
+            "tried": _shown(decision),
             "who": decision.who,
             "at": decision.at,
         }
     return said
+
+
+def _shown(decision: RoutingDecision) -> list[dict[str, Any]]:
+    """The rules that were tried, as whoever is signed in may see them: what tells where a buyer lives is masked."""
+    return decision.tried if may_see_places() else [_without_place(each) for each in decision.tried]
+
+
+def _without_place(said: dict[str, Any]) -> dict[str, Any]:
+    failed = said.get("failed")
+    if not failed or failed["field"] not in PLACES or not failed["had"]:
+        return said
+    return {**said, "failed": {**failed, "had": masking.HIDDEN}}
 
 
 def _why(order: Order, decision: RoutingDecision | None, names: Names) -> str:

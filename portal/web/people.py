@@ -83,11 +83,13 @@ def second_step() -> Response:
 
 def browser() -> Browser:
     """What this request comes from."""
-    return Browser(request.headers.get("User-Agent", ""), request.remote_addr or "", g.request_id)
+    return Browser(request.headers.get("User-Agent", ""), request.remote_addr or "", g.request_id, cookies.known())
 
 
 def _entered(answer: Response, entered: Entered) -> Response:
     session.clear()  # A new session at every change of rights; the CSRF token of the visitor ends here.
+    if entered.known:
+        cookies.know(answer, entered.known)
     return cookies.remember(answer, entered.token, entered.longest)
 
 

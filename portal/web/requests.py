@@ -12,9 +12,11 @@ from werkzeug.wrappers import Response
 
 from portal.config import Settings
 from portal.kit import log
-from portal.kit.db import act_for, db
+from portal.kit.db import act_for, db, is_away
 from portal.web import doors, machines, plain, show
 
+# When to come again while the database is away.
+LATER_SECONDS = 10
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
 say = log.logger(__name__)
@@ -36,6 +38,7 @@ def receive(app: Flask, settings: Settings) -> None:
         structlog.contextvars.bind_contextvars(request=g.request_id)
         if not machines.calls():
             _same_site(settings)
+            _can_be_kept()
 
     # After the request has its number, so that a refusal for want of a token can tell it.
     CSRFProtect(app).exempt(machines.EXEMPT)
@@ -75,6 +78,21 @@ def _same_site(settings: Settings) -> None:
         abort(403)
 
 
+def _can_be_kept() -> None:
+    """Refuse what holds a NUL, wherever it stands: no person types one, and the database keeps none.
+
+    What a file holds is looked at where it is read.
+    """
+    texts: list[str] = [request.path]
+    for sent in (request.args, request.form):
+        for pair in sent.items(multi=True):
+            texts += pair
+    for name, file in request.files.items(multi=True):
+        texts += (name, file.filename or "")
+    if any("\0" in each for each in texts):
+        abort(400)
+
+
 def _is_ours(origin: str, settings: Settings) -> bool:
     try:
         place = urlsplit(origin).netloc
@@ -96,6 +114,13 @@ def _known(why: HTTPException) -> Response:
 
 
 def _unknown(why: Exception) -> Response:
+    if is_away(why):
+        say.warning("the database does not answer", endpoint=request.endpoint, why=type(why).__name__)
+        db.session.remove()
+        g.pop("signed_in", None)  # The frame of the page reads nothing of whoever is signed in.
+        answer = _refused(503)
+        answer.headers["Retry-After"] = str(LATER_SECONDS)
+        return answer
     say.exception("a request failed", endpoint=request.endpoint, method=request.method)
     db.session.rollback()
     return _refused(500)
@@ -110,4 +135,4 @@ def _refused(status: int) -> Response:
     if status < 500 and "signed_in" not in g:
         # Refused before the door: the frame of the page still says who is signed in, and as whom.
         doors.recognise()
-    return show.show_error(status, g.get("request_id"))
+    return show.show_error(status, g.get("request_id"), of_staff=doors.wants_staff())

@@ -78,7 +78,7 @@ def typed() -> list[Typed]:
         name = request.form.get(f"c-{number}-field", "")
         if name in set(Field):
             lines = [each[:LONGEST_TYPED] for each in request.form.getlist(f"c-{number}-value")]
-            texts = [one.strip() for each in lines for one in each.replace("\0", "").splitlines() if one.strip()]
+            texts = [one.strip() for each in lines for one in each.splitlines() if one.strip()]
             found.append(Typed(Field(name), request.form.get(f"c-{number}-operator", ""), texts))
     return found
 

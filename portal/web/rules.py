@@ -17,7 +17,7 @@ from portal.web import asked, rule_form, rule_words, rules_pages
 from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.plain import as_json, wants_json
 from portal.web.rule_form import RuleForm, Typed
-from portal.web.show import go, is_hx, show
+from portal.web.show import asks_for, go, show
 
 bp = Blueprint("rules", __name__)
 
@@ -76,7 +76,7 @@ def active(public_id: str) -> Response:
     """Turn a rule on or off."""
     rule = find(Rule, public_id)
     rules.turn(rule, request.form.get("on") == "1", by())
-    if is_hx():
+    if asks_for("rule_active"):
         names = rules_pages.names_of(rule.store_id)
         return show("rules/list.html", "rule_active", row=rules_pages.row(rule, names), saved=rule.id)
     return go("rules.index", store=rule.store_id)

@@ -68,11 +68,11 @@ def choose_zone() -> Response:
 def _zone_form() -> ZoneForm:
     form = ZoneForm(time_zone=signed_in().user.time_zone or "")
     form.csrf_token.id = "zone_csrf_token"  # There are two forms on the page.
-    form.time_zone.label.text = _("Time zone")
+    form.time_zone.label.text = _("Show times in")
     form.time_zone.description = _(
         "For you only: all times here and in your letters. What you enter for a store stays in its own."
     )
-    stores = SelectChoice("", _("That of each store, and of the merchant"))
+    stores = SelectChoice("", _("That of the store or merchant"))
     form.time_zone.choices = [stores, *choices.zones([merchant().time_zone], languages.chosen())]
     return form
 

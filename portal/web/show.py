@@ -46,10 +46,9 @@ def show(
     `also` names blocks that are sent along to be swapped out of band. In every block that is sent
     alone, `fragment` is true.
     """
-    wanted = (request.htmx.target or "").partition("-")[0]
-    alone = bool(request.htmx) and not _wants_page() and wanted in blocks
+    alone = asks_for(*blocks)
     if alone:
-        parts = [render_block(template, name, fragment=True, **context) for name in (wanted, *also)]
+        parts = [render_block(template, name, fragment=True, **context) for name in (_block_asked_for(), *also)]
         html = "".join(parts) + _messages()
     else:
         html = render_template(template, fragment=False, **context)
@@ -73,8 +72,7 @@ def go(endpoint: str, say: str | None = None, kind: str = "ok", **values: Any) -
     if say:
         flash(say, kind)
     url = url_for(endpoint, **values)
-    here = urlsplit(request.htmx.current_url or "").path
-    if request.htmx and urlsplit(url).path != here:
+    if request.htmx and urlsplit(url).path != path_of_page():
         return hx(redirect_to=url)
     return redirect(url, 303)
 
@@ -111,6 +109,24 @@ def is_hx() -> bool:
     return bool(request.htmx) and not _wants_page()
 
 
+def asks_for(*blocks: str) -> bool:
+    """Whether htmx asks for one of these blocks; a view that knows no more than they show asks this, not `is_hx`."""
+    return is_hx() and _block_asked_for() in blocks
+
+
+def path_of_page() -> str:
+    """The path of the page on which htmx stands, "" where that cannot be told."""
+    try:
+        return urlsplit(request.htmx.current_url or "").path
+    except ValueError:
+        return ""
+
+
+def asks_by_itself() -> bool:
+    """Whether a block asks for its news again, without anybody having clicked (static/app.js says so)."""
+    return request.headers.get("X-By-Itself") == "1"
+
+
 def toast(title: str, text: str = "", kind: str = "info") -> None:
     """A message about background work, at the corner of this answer or of the next page."""
     flash(cast("str", {"title": str(title), "text": str(text), "kind": kind}), "toast")
@@ -122,7 +138,7 @@ def show_error(status: int, request_id: str | None = None, **context: Any) -> An
     A page that htmx asked for in vain replaces the page (403, 404); every other error leaves what
     was typed where it is and speaks through a toast.
     """
-    if is_hx() and status not in (401, 403, 404):
+    if is_hx() and status not in (403, 404):
         ui = Macros()
         text = f"{ui.error_text(status)} {ui.error_todo(status)}"
         number = f" {request_id}" if request_id and status >= 500 else ""
@@ -177,6 +193,10 @@ class Macros:
             if macro is not None:
                 return macro
         raise AttributeError(name)
+
+
+def _block_asked_for() -> str:
+    return str(request.htmx.target or "").partition("-")[0]
 
 
 def _plain(text: str) -> str:

@@ -1,6 +1,5 @@
 """What the support staff see of their sessions as merchants: all of them, one with its pages, and a month's report."""
 
-import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +11,14 @@ from sqlalchemy.orm import Session, load_only
 
 from portal.kit.clock import now
 from portal.kit.paging import Count, Slice, count_of, slice_of
-from portal.models import AuditNote, Merchant, SupportEnd, SupportPage, SupportSession, User
-from portal.web.activity_words import LOOKS, REFUSALS
+from portal.models import AuditNote, Merchant, SupportPage, SupportSession, User
+from portal.web import visits
+from portal.web.activity_words import LOOKS
+from portal.web.visits import Visit
 
-# What a session says of itself: its start, its questions, its end.
-OF_ITSELF = "support"
 LISTED, MOST_DEEDS = 10, 200
 # A ticket number has digits, and perhaps a few letters and a mark before them: 48213, #4711, SUP-4711.
 TICKET = r"^#?([A-Za-z]{1,10}[-_# ]{0,2})?[0-9]{2,12}$"
-LOOKS_LIKE_A_TICKET = re.compile(TICKET)
 # What the hat may read of a session: not what it is opened by.
 OF_A_SESSION = load_only(
     SupportSession.id,
@@ -53,43 +51,6 @@ OF_A_SESSION = load_only(
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One session: with which merchant, how many pages were opened, and how many things were changed and revealed."""
-
-    session: SupportSession
-    merchant: str
-    pages: int
-    changes: int
-    reveals: int
-    refused: int
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it goes on."""
-        return self.session.ended_at is None and self.session.ends_at > now()
-
-    @property
-    def ended_at(self) -> datetime | None:
-        """When it was over; a session that nobody touched again was over when its time was."""
-        return None if self.is_open else self.session.ended_at or self.session.ends_at
-
-    @property
-    def end(self) -> SupportEnd | None:
-        """How it ended, None while it goes on."""
-        return None if self.is_open else self.session.end or SupportEnd.TIME
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been."""
-        return ((self.ended_at or now()) - self.session.started_at).total_seconds()
-
-    @property
-    def has_ticket(self) -> bool:
-        """Whether its ticket looks like the number of one."""
-        return LOOKS_LIKE_A_TICKET.match(self.session.ticket) is not None
-
-
-@dataclass(frozen=True, slots=True)
 class Asked:
     """What the list is asked for: sessions of one agent, with one merchant, that go on."""
 
@@ -106,10 +67,10 @@ class Report:
     number: int
     acted: int
     without_number: int
-    without: Sequence[Row]
-    longest: Sequence[Row]
-    revealing: Sequence[Row]
-    opening: Sequence[Row]
+    without: Sequence[Visit]
+    longest: Sequence[Visit]
+    revealing: Sequence[Visit]
+    opening: Sequence[Visit]
 
 
 def agents(look: Session) -> dict[uuid.UUID, str]:
@@ -120,7 +81,7 @@ def agents(look: Session) -> dict[uuid.UUID, str]:
     return dict(sorted(known.items(), key=lambda item: item[1].lower()))
 
 
-def sessions(look: Session, asked: Asked, cursor: str | None) -> tuple[Slice[Row], Count]:
+def sessions(look: Session, asked: Asked, cursor: str | None) -> tuple[Slice[Visit], Count]:
     """One page of sessions, the newest first, and how many there are."""
     query = _with_merchant()
     if asked.words:
@@ -131,7 +92,7 @@ def sessions(look: Session, asked: Asked, cursor: str | None) -> tuple[Slice[Row
     if asked.merchant:
         query = query.where(SupportSession.merchant_id == asked.merchant)
     if asked.open_only:
-        query = query.where(SupportSession.ended_at.is_(None), SupportSession.ends_at > now())
+        query = query.where(visits.goes_on())
     page = slice_of(
         look,
         query,
@@ -143,26 +104,26 @@ def sessions(look: Session, asked: Asked, cursor: str | None) -> tuple[Slice[Row
     return Slice(_rows(look, page.rows), after=page.after, before=page.before), count_of(look, query)
 
 
-def of_merchant(look: Session, merchant_id: uuid.UUID) -> list[Row]:
+def of_merchant(look: Session, merchant_id: uuid.UUID) -> list[Visit]:
     """The last sessions with one merchant."""
     query = _with_merchant().where(SupportSession.merchant_id == merchant_id)
     newest = query.order_by(SupportSession.started_at.desc(), SupportSession.id.desc()).limit(LISTED)
     return _rows(look, look.execute(newest).all())
 
 
-def one(look: Session, session_id: uuid.UUID) -> Row | None:
+def one(look: Session, session_id: uuid.UUID) -> Visit | None:
     """The session of this id."""
     found = look.execute(_with_merchant().where(SupportSession.id == session_id)).first()
     return _rows(look, [found])[0] if found else None
 
 
-def pages(look: Session, row: Row, cursor: str | None) -> Slice[SupportPage]:
+def pages(look: Session, visit: Visit, cursor: str | None) -> Slice[SupportPage]:
     """What an agent opened and sent in one session, in that order."""
     kept = load_only(SupportPage.at, SupportPage.method, SupportPage.path, SupportPage.status, raiseload=True)
     query = (
         sa.select(SupportPage)
         .options(kept)
-        .where(SupportPage.merchant_id == row.session.merchant_id, SupportPage.session_id == row.session.id)
+        .where(SupportPage.merchant_id == visit.session.merchant_id, SupportPage.session_id == visit.session.id)
     )
     page = slice_of(
         look,
@@ -174,19 +135,10 @@ def pages(look: Session, row: Row, cursor: str | None) -> Slice[SupportPage]:
     return Slice([found.SupportPage for found in page.rows], after=page.after, before=page.before)
 
 
-def deeds(look: Session, row: Row) -> Sequence[AuditNote]:
-    """What the trail keeps of one session beside its start and end, in that order."""
+def deeds(look: Session, visit: Visit) -> Sequence[AuditNote]:
+    """What was changed and whose data was looked at in one session, in order."""
     kept = load_only(AuditNote.what, AuditNote.subject, AuditNote.name, AuditNote.at, raiseload=True)
-    query = (
-        sa.select(AuditNote)
-        .options(kept)
-        .where(
-            AuditNote.merchant_id == row.session.merchant_id,
-            AuditNote.support_id == row.session.id,
-            AuditNote.subject != OF_ITSELF,
-        )
-    )
-    return look.scalars(query.order_by(AuditNote.at, AuditNote.id).limit(MOST_DEEDS)).all()
+    return look.scalars(visits.deeds(visit.session).options(kept).limit(MOST_DEEDS)).all()
 
 
 def report(look: Session, since: datetime, until: datetime) -> Report:
@@ -217,7 +169,7 @@ def _with_merchant() -> sa.Select[Any]:
     return found
 
 
-def _listed(look: Session, query: sa.Select[Any], order: sa.ColumnElement[Any]) -> list[Row]:
+def _listed(look: Session, query: sa.Select[Any], order: sa.ColumnElement[Any]) -> list[Visit]:
     return _rows(look, look.execute(query.order_by(order, SupportSession.id).limit(LISTED)).all())
 
 
@@ -243,31 +195,6 @@ def _opened() -> sa.ScalarSelect[Any]:
     )
 
 
-def _rows(look: Session, found: Sequence[Any]) -> list[Row]:
-    """The sessions with their numbers, in two statements however many there are."""
-    keys = [(each.SupportSession.merchant_id, each.SupportSession.id) for each in found]
-    opened = sa.select(SupportPage.session_id, sa.func.count()).group_by(SupportPage.session_id)
-    opened = opened.where(sa.tuple_(SupportPage.merchant_id, SupportPage.session_id).in_(keys))
-    is_reveal, is_refusal = AuditNote.what.in_(LOOKS), AuditNote.what.in_(REFUSALS)
-    count = sa.func.count()
-    noted = (
-        sa.select(
-            AuditNote.support_id,
-            count.filter(~is_reveal, ~is_refusal, AuditNote.subject != OF_ITSELF),
-            count.filter(is_reveal),
-            count.filter(is_refusal),
-        )
-        .where(sa.tuple_(AuditNote.merchant_id, AuditNote.support_id).in_(keys))
-        .group_by(AuditNote.support_id)
-    )
-    numbers = {row[0]: row[1] for row in look.execute(opened)}
-    notes = {row[0]: tuple(row[1:]) for row in look.execute(noted)}
-    return [
-        Row(
-            each.SupportSession,
-            each.merchant,
-            numbers.get(each.SupportSession.id, 0),
-            *notes.get(each.SupportSession.id, (0, 0, 0)),
-        )
-        for each in found
-    ]
+def _rows(look: Session, found: Sequence[Any]) -> list[Visit]:
+    names = {each.SupportSession.merchant_id: each.merchant for each in found}
+    return visits.counted(look, [each.SupportSession for each in found], names)

@@ -27,7 +27,7 @@ from portal.web import (
 from portal.web.doors import Needs, Support, by, find, merchant, needs
 from portal.web.forms import PortalForm
 from portal.web.plain import as_json, list_as_json, wants_json
-from portal.web.show import go, is_hx, show
+from portal.web.show import asks_for, go, show
 from portal.web.stock import limits_form
 
 bp = Blueprint("stores", __name__)
@@ -148,7 +148,7 @@ def active(public_id: str) -> Response:
     """Turn the store on or off."""
     store = find(Store, public_id)
     stores.turn(store, request.form.get("on") == "1", by())
-    if is_hx():
+    if asks_for("store_active"):
         deeds = stores_pages.activity(store.id, None)
         blocks = ("store_rests", "store_deeds")
         return show("stores/detail.html", "store_active", also=blocks, store=store, deeds=deeds, saved=True)

@@ -1,11 +1,14 @@
 """Support access: who of the support staff is or was here, what they did, and what they may."""
 
+from collections.abc import Callable
+
 from flask import Blueprint, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 from wtforms import RadioField, SelectChoice
 
 from portal.flows import support_consent
+from portal.flows.audit import By
 from portal.kit import tables
 from portal.kit.errors import Refusal
 from portal.models import SupportConsent, SupportSession
@@ -84,7 +87,7 @@ def visit(public_id: str) -> Response:
         "visit_pages",
         visit=support_access_pages.visit_of(session),
         pages=support_access_pages.pages_of(session.id, asked.cursor()),
-        notes=[(each, activity_words.sentence(each)) for each in support_access_pages.notes_of(session.id)],
+        notes=[(each, activity_words.sentence(each)) for each in support_access_pages.notes_of(session)],
     )
 
 
@@ -102,11 +105,8 @@ def end(public_id: str) -> Response:
 def allow(public_id: str) -> Response:
     """Let the agent change things."""
     session = find(SupportSession, public_id)
-    try:
-        support_consent.grant(session, by())
-    except Refusal as why:
-        return _back(session, sentence(why), "warn")
-    return _back(session, _("%(agent)s may change things now. You can end it at any time.", agent=session.agent_name))
+    said = _("%(agent)s may change things now. You can end it at any time.", agent=session.agent_name)
+    return _tried(support_consent.grant, session) or _back(session, said)
 
 
 @bp.post("/<public_id>/refuse")
@@ -114,23 +114,25 @@ def allow(public_id: str) -> Response:
 def refuse(public_id: str) -> Response:
     """Let the agent look only."""
     session = find(SupportSession, public_id)
-    try:
-        support_consent.refuse(session, by())
-    except Refusal as why:
-        return _back(session, sentence(why), "warn")
-    return _back(session, _("%(agent)s goes on looking, and changes nothing.", agent=session.agent_name))
+    said = _("%(agent)s goes on looking, and changes nothing.", agent=session.agent_name)
+    return _tried(support_consent.refuse, session) or _back(session, said)
 
 
 @bp.post("/<public_id>/seen")
 @needs(Needs.MANAGE, support=Support.NEVER)
 def seen(public_id: str) -> Response:
     """Put the notice of a visit that is over away."""
-    session = find(SupportSession, public_id)
+    said = _("The notice was put away. The visit stays listed here.")
+    return _tried(support_consent.seen, find(SupportSession, public_id)) or go("support_access.index", said)
+
+
+def _tried(answer: Callable[[SupportSession, By], None], session: SupportSession) -> Response | None:
+    """Give the merchant's answer; where it is refused, back to the visit with why."""
     try:
-        support_consent.seen(session, by())
+        answer(session, by())
     except Refusal as why:
         return _back(session, sentence(why), "warn")
-    return go("support_access.index", _("The notice was put away. The visit stays listed here."))
+    return None
 
 
 def _back(session: SupportSession, say: str, kind: str = "ok") -> Response:

@@ -32,6 +32,8 @@ SIGN_OUT = "people.logout"
 OVER = "support.over"
 # What is drawn in pages and is none.
 NO_PAGES = {"static", "logos.picture"}
+# What the part of an address is called that alone opens what it names.
+BY_LINK = "token"
 
 
 class Forbidden(StrEnum):
@@ -76,7 +78,7 @@ def _look() -> AnyResponse | None:
     if request.endpoint == SIGN_OUT and request.method == "POST":
         # Whoever signs out works as nobody any more.
         support.end(who.acting.session_id, SupportEnd.RIGHT, doors.by())
-        g.support_over = Over(None)
+        g.support_over = Over(SupportEnd.RIGHT)
         return None
     declared = doors.declared_by(g.app, request.endpoint) if request.endpoint else None
     why = forbidden(who.acting, declared, request.method)
@@ -160,10 +162,18 @@ def _keep(answer: Response) -> Response:
         quiet = bool(is_hx()) and request.method in SAFE
         # What a refused change still holds could be waited for by the row below.
         db.session.rollback()
-        support_pages.saw(*seen, request.method, request.path, answer.status_code, quiet=quiet)
-    if g.get("support_over") is not None:
+        support_pages.saw(*seen, request.method, _place(), answer.status_code, quiet=quiet)
+    # A token that is not known may be that of a moment ago: the browser is just being given the next one.
+    over: Over | None = g.get("support_over")
+    if over is not None and over.how is not None:
         take(answer)
     return answer
+
+
+def _place() -> str:
+    """The address to keep; of a link that is its own permission the pattern, for whoever reads it could use it."""
+    rule = request.url_rule
+    return rule.rule if rule is not None and BY_LINK in rule.arguments else request.path
 
 
 @bp.app_context_processor

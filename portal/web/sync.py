@@ -16,7 +16,7 @@ from portal.web.channel_names import Channel, channels
 from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.plain import as_json, list_as_json, wants_json
 from portal.web.refusals import sentence
-from portal.web.show import go, hx, is_hx, show
+from portal.web.show import asks_for, go, hx, show
 
 bp = Blueprint("sync", __name__)
 bp.add_app_template_filter(sync_pages.badge, "run_badge")
@@ -77,7 +77,7 @@ def _stopped() -> list[problems.Problem]:
 def detail(public_id: str) -> Response:
     """One run.  Its progress asks for itself; when the run has ended, the whole page is loaded again."""
     run = find(Run, public_id)
-    if is_hx():
+    if asks_for("run_progress"):
         return _progress(run)
     return _detail(run)
 

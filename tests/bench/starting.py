@@ -37,15 +37,15 @@ def bench(asked: Asked) -> list[Figure]:
 
 def start(copy: Path) -> float:
     """Seconds from `make run` to the first page.  Ends what was started."""
-    port, sandbox_port = free_port(), free_port()
+    port, sandbox_port, mail_port = free_port(), free_port(), free_port()
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PORTAL_", "VIRTUAL_ENV"))}
-    said = {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port), "PORTAL_VAR": str(copy / "var")}
+    ports = {"PORT": str(port), "SANDBOX_PORT": str(sandbox_port), "MAIL_PORT": str(mail_port)}
     with (copy.parent / "start.log").open("wb") as log:
         began = time.perf_counter()
         running = subprocess.Popen(
-            ["make", "run", f"PORT={port}", f"SANDBOX_PORT={sandbox_port}"],
+            ["make", "run", *(f"{name}={number}" for name, number in ports.items())],
             cwd=copy,
-            env={**clean, **said},
+            env={**clean, **ports, "PORTAL_VAR": str(copy / "var")},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

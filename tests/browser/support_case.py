@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,23 @@ def visit_of_staff(agent: Visit, merchant: str) -> None:
     look_as(agent)
     agent.open("/orders")
     leave(agent)
+
+
+def consent(agent: Visit, owner: Visit) -> Iterator[tuple[str, Visit]]:
+    """From asking a merchant to acting as it: each screen on that way by name, as it stands at somebody's browser."""
+    agent.open("/support/ask")
+    agent.page.locator("#why").fill("The stock buffer hides everything: 3 instead of 9999")
+    agent.page.locator("#ask_form button[type=submit]").click()
+    yield "acting-asked", agent
+    owner.open("/settings/support")
+    yield "support-asked", owner
+    owner.page.locator("#here_now form[action$='/allow'] button").click()
+    expect(owner.page.locator("#here_now form[action$='/allow'], #visit form[action$='/allow']")).to_have_count(0)
+    agent.open("/support/act")
+    yield "acting-act", agent
+    agent.page.locator("#act_form button[type=submit]").click()
+    expect(agent.page.locator("#support_strip.act")).to_be_visible()
+    yield "acting-acts", agent
 
 
 def strip(case: Case) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import screens, situations, support_case
+from tests.browser import people_case, screens, situations, support_case
 from tests.browser.house import House
 from tests.browser.visit import Visit, Visiting
 
@@ -97,7 +97,7 @@ def test_every_page_is_readable_for_everyone_and_fits_on_a_phone(owner: Visit) -
     owner.refused_at("/nowhere", "/connect/there-is-no-such-link")
     found: list[str] = []
     for name, path in screens.addresses(owner).items():
-        owner.open(path)
+        owner.look_at(path)
         found += faults_of(owner, name)
     assert not found, "\n".join(found)
 
@@ -129,7 +129,7 @@ def test_every_page_of_the_staff_area_and_under_the_strip_is_readable_for_everyo
     agent.refused_at("/support/sessions")
     found, staff = [], screens.of_staff(agent)
     for name, path in staff.items():
-        agent.open(path)
+        agent.look_at(path)
         found += faults_of(agent, name)
     agent.open(screens.of_staff(agent)["staff_merchant_samudra"])
     support_case.look_as(agent)
@@ -138,6 +138,12 @@ def test_every_page_of_the_staff_area_and_under_the_strip_is_readable_for_everyo
         agent.open(path)
         expect(agent.page.locator("#support_strip")).to_be_visible()
         found += faults_of(agent, name)
+    agent.page.set_viewport_size({"width": 390, "height": 800})
+    agent.page.mouse.wheel(0, 600)
+    for told in (agent.page.locator("#support_strip .extra"), agent.page.locator("#support_clock")):
+        expect(told, "why, and how long, is said on a phone too, however far one reads").to_be_in_viewport()
+    for name, visit in support_case.consent(agent, owner):
+        found += faults_of(visit, name)
     support_case.leave(agent)
     assert not found, "\n".join(found)
     left = [each for each in unseen(owner.house, [*staff.values(), *acting.values()]) if each.startswith(STAFF_AREA)]
@@ -151,6 +157,15 @@ def test_the_pages_before_the_sign_in_are_readable_for_everyone(visiting: Visiti
         for path in OF_STRANGERS:
             visit.open(path)
             assert not faults_of(visit, f"{path} in {locale}")
+
+
+def test_the_screens_from_an_invitation_to_a_second_step_are_readable_for_everyone(
+    owner: Visit, visiting: Visiting
+) -> None:
+    newcomer, found = visiting("en", reduced_motion="reduce"), []
+    for name, visit in people_case.moments(owner, newcomer):
+        found += faults_of(visit, name)
+    assert not found, "\n".join(found)
 
 
 def test_dialogs_are_readable_hold_the_focus_and_give_it_back(owner: Visit) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import stat
+import tracemalloc
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -16,14 +19,38 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from portal.contract.records import Consignee, OrderStatus
-from portal.flows import audit, audit_heads, departure, merchants, order_buyers, outbound, people, receiving, secrets
+from portal.flows import (
+    audit,
+    audit_heads,
+    departure,
+    merchant_export,
+    merchants,
+    order_buyers,
+    outbound,
+    people,
+    receiving,
+    secrets,
+    webhooks,
+)
 from portal.flows.audit import LINTAS, By
 from portal.flows.order_buyers import Buyer
 from portal.flows.receiving import Push
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db, whose
 from portal.kit.ids import new_id
-from portal.models import AuditNote, Connection, ConnectionState, Delivery, LoginSession, Order, Role, User
+from portal.models import (
+    AuditNote,
+    Connection,
+    ConnectionState,
+    Delivery,
+    LoginSession,
+    Order,
+    Role,
+    Upload,
+    UploadPart,
+    UploadUse,
+    User,
+)
 from tests import filled, goods, selling, servers
 from tests.cast import PASSWORD, Cast
 from tests.command import Command, another_key, command
@@ -177,6 +204,11 @@ def test_a_merchant_at_work_goes_only_even_so(command: Command, cast: Cast) -> N
         made = goods.connection()
         made.state, made.shop_name = ConnectionState.ACTIVE, "Lantern at JD"
         secrets.keep(made, "token.access", CANARY, "Mei Lin")
+        typed = goods.connection(name="Lantern at the second")
+        secrets.keep(typed, "api_secret", CANARY, "Mei Lin")
+        secrets.keep(typed, "access_token", CANARY, "Mei Lin")
+        pushed_only = goods.connection(name="Lantern at the third")
+        secrets.keep(pushed_only, webhooks.PASS, CANARY, "Mei Lin")
         db.session.commit()
         selling.order((goods.product("A"), 1), status=OrderStatus.TO_SHIP)
     words = ("delete-merchant", "--merchant", "Blue Lantern", "--confirm")
@@ -191,7 +223,11 @@ def test_a_merchant_at_work_goes_only_even_so(command: Command, cast: Cast) -> N
         assert cast.lantern in {each.id for each in merchants.every()}
     gone = command(*words, "Blue Lantern", "--even-so")
     assert gone.exit_code == 0, gone.output
-    assert "JD.com: Lantern at JD" in gone.output
+    ends = [line for line in gone.output.splitlines() if line.startswith("Our access to ")]
+    assert [line.split(" ends there")[0] for line in ends] == [
+        "Our access to JD.com: Lantern at JD",
+        "Our access to JD.com: Lantern at the second",
+    ]
     assert CANARY not in gone.output
 
 
@@ -287,8 +323,6 @@ def test_a_file_that_is_there_is_never_written_over(command: Command, cast: Cast
 
 
 def test_one_state_of_the_database_is_taken_along(cast: Cast, tmp_path: Path) -> None:
-    from portal.flows import merchant_export
-
     with cast.app.app_context():
         with acting_for(cast.lantern):
             goods.product("A")
@@ -304,3 +338,42 @@ def test_one_state_of_the_database_is_taken_along(cast: Cast, tmp_path: Path) ->
     _, rows, _ = opened(tmp_path / "x.zip")
     assert [each["sku"] for each in rows["product"]] == ["A"]
     assert PASSWORD not in json.dumps(rows)
+
+
+def test_the_pieces_of_large_files_do_not_gather_in_the_memory(cast: Cast, tmp_path: Path) -> None:
+    piece, number = 256 * 1024, 300
+    with cast.app.app_context(), acting_for(cast.lantern):
+        upload = Upload(merchant_id=whose(), id=new_id(), use=UploadUse.OWN, name="goods.xlsx", made_by="Mei Lin")
+        db.session.add(upload)
+        db.session.flush()
+        of_it = {"merchant_id": whose(), "upload_id": upload.id, "data": bytes(piece)}
+        for each in range(number):
+            db.session.execute(sa.insert(UploadPart).values(id=new_id(), number=each + 1, **of_it))
+        db.session.commit()
+    with cast.app.app_context():
+        tracemalloc.start()
+        try:
+            manifest = merchant_export.write(cast.lantern, tmp_path / "x.zip", LINTAS, quiet)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert manifest["files"]["upload_part.jsonl"]["rows"] == number
+    assert most < number * piece / 3
+
+
+def test_where_a_disk_knows_no_second_names_the_file_is_written_all_the_same(
+    cast: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    to = tmp_path / "x.zip"
+    with cast.app.app_context():
+        merchant_export.write(cast.lantern, to, LINTAS, quiet)
+        with pytest.raises(FileExistsError):
+            merchant_export.write(cast.lantern, to, LINTAS, quiet)
+    manifest, _, _ = opened(to)
+    assert manifest["merchant"]["name"] == "Blue Lantern"
+    assert stat.S_IMODE(to.stat().st_mode) == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["x.zip"]

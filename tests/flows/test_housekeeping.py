@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from portal.contract.records import Consignee, OrderStatus
-from portal.flows import housekeeping, notices, order_buyers, order_rows, outbound, people, retention, stores
+from portal.flows import housekeeping, notices, order_buyers, order_rows, outbound, people, retention, steps, stores
 from portal.flows.audit import LINTAS
 from portal.flows.order_buyers import Buyer
 from portal.keeping import Keeping
@@ -33,6 +34,7 @@ from portal.models import (
     SentForm,
     SupportPage,
     SupportSession,
+    Work,
 )
 from tests import filled, selling
 from tests.cast import Cast
@@ -78,6 +80,33 @@ def test_details_of_old_runs_and_notices_that_are_history_go(cast: Cast, of: obj
         assert sorted(db.session.scalars(sa.select(RunProblem.remote_id))) == ["13.9", "None"]
         assert sorted(db.session.scalars(sa.select(Notice.cause))) == ["open", "young"]
         assert db.session.scalar(sa.select(sa.func.count()).select_from(Run)) == 3
+
+
+def test_what_gathered_while_nobody_forgot_goes_in_steps(cast: Cast) -> None:
+    """More than one step takes: as after a relay that was away for weeks."""
+    number = 2 * steps.STEP + 3
+    with lantern(cast):
+        ended = now() - timedelta(days=8)
+        row = {"merchant_id": whose(), "lane": "a", "kind": "sync", "status": "done", "ended_at": ended}
+        rows = [{**row, "id": uuid.uuid4(), "natural_key": str(each)} for each in range(number)]
+        db.session.execute(sa.insert(Work), rows)
+        db.session.commit()
+    taken: list[int] = []
+
+    def heard(wire: object, cursor: Any, statement: str, *_: object) -> None:
+        if statement.lower().startswith("delete from work"):
+            taken.append(cursor.rowcount)
+
+    with cast.app.app_context():
+        sa.event.listen(db.engine, "after_cursor_execute", heard)
+        try:
+            housekeeping.forget_done_work()
+        finally:
+            sa.event.remove(db.engine, "after_cursor_execute", heard)
+    with lantern(cast):
+        assert db.session.scalar(sa.select(sa.func.count()).select_from(Work)) == 0
+    assert sum(taken) == number
+    assert max(taken) == steps.STEP
 
 
 # --- what people left here --------------------------------------------------------------------------------------------

@@ -187,3 +187,16 @@ def test_a_mail_server_is_read_from_its_address(url: str, port: int) -> None:
 def test_other_texts_are_no_mail_server(url: str) -> None:
     with pytest.raises(NotAMailServer):
         MailServer.read(url)
+
+
+@pytest.mark.parametrize(
+    ("to", "reached"), [("ann@例子.中国", "ann@xn--fsqu00a.xn--fiqs8s"), ("a@b..com", ""), (f"a@{'ä' * 70}.com", "")]
+)
+def test_an_address_that_is_none_ends_its_letter_and_one_beyond_ascii_is_reached(
+    cast: Cast, mailbox: Mailbox, to: str, reached: str
+) -> None:
+    post(cast, (to, "en"))
+    drain(cast)
+    (row,) = rows(cast)
+    assert [each["To"] for each in mailbox.letters] == ([reached] if reached else [])
+    assert (row.status, row.error) == ((WorkStatus.DONE, "") if reached else (WorkStatus.DEAD, "address"))

@@ -61,3 +61,12 @@ def test_what_is_kept_is_argon2id_of_19_mib_and_two_passes(app: Flask) -> None:
         assert passwords.matches(kept, "seven quiet lanterns")
         assert not passwords.matches(kept, "seven quiet lantern")
         assert not passwords.matches(None, "nobody has this password")
+
+
+def test_what_is_longer_than_any_password_is_not_the_password(app: Flask) -> None:
+    with app.app_context():
+        longest = "a b c d e f " * 10 + "the last"
+        assert len(longest) == passwords.LONGEST
+        kept = passwords.hashed(longest)
+        assert passwords.matches(kept, longest)
+        assert not passwords.matches(kept, f"{longest} and more")

@@ -351,6 +351,9 @@ def test_the_command_says_what_was_done_what_is_left_and_what_to_do_next(
     assert "Remove the older keys from PORTAL_SEALING_KEYS" in said.output
     again = command("rotate-keys", PORTAL_SEALING_KEYS=f"{new} {old}")
     assert "0 values sealed anew." in again.output
+    alone = command("rotate-keys", PORTAL_SEALING_KEYS=new).output
+    assert "holds one key, and everything lies under it." in alone
+    assert "Remove" not in alone, "there is none to remove"
 
 
 def test_values_under_a_key_that_is_gone_are_counted_and_nothing_is_promised(
@@ -359,5 +362,6 @@ def test_values_under_a_key_that_is_gone_are_counted_and_nothing_is_promised(
     with cast.app.app_context(), acting_for(cast.lantern):
         fill(2)
     said = command("rotate-keys", PORTAL_SEALING_KEYS=another_key())
+    assert said.exit_code == 1
     assert "10 values lie under a key that is not in PORTAL_SEALING_KEYS." in said.output
     assert "Remove the older keys" not in said.output

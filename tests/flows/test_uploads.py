@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -434,3 +435,22 @@ def test_a_file_may_come_in_any_number_of_parts() -> None:
     content = file_of([[f"A-{n}", "x" * 50] for n in range(300)], "xlsx")
     assert io.BytesIO(content).read(2) == b"PK"
     assert imported(content).fresh == 300
+
+
+def test_a_file_that_moved_on_while_its_page_was_made_is_not_called_stuck(cast: Cast) -> None:
+    """The page read the file before the worker was done with it, and asks for its work after."""
+    made = uploads.receive("goods.csv", UploadUse.IMPORT, [file_of([["A", "Tea", "", ""]])], MEI)
+    made_id = made.id
+    before = fresh(made_id)
+    assert before.state is UploadState.WAITING
+
+    def work_elsewhere() -> None:
+        with cast.app.app_context():
+            work.drain_all(VERBS)
+
+    worker = threading.Thread(target=work_elsewhere)
+    worker.start()
+    worker.join()
+    assert before.state is UploadState.WAITING
+    assert not uploads.is_stuck(before)
+    assert fresh(made_id).state is UploadState.COLUMNS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import uuid
 
 import pytest
@@ -11,6 +13,7 @@ from flask import Flask
 from portal.kit.db import acting_for, db
 from portal.models import Connection, LinkBatch, Listing, Order, Product, Run
 from portal.web.doors import Needs, permission_of
+from portal.web.machines import PROBES
 from tests.addresses import (
     NOBODY,
     PASSING,
@@ -113,6 +116,32 @@ def test_no_unsafe_request_passes_without_its_token(cast: Cast, things: dict[str
             assert ask(mei, method, address(rule, things), other).status_code == 400, f"{method} {rule.rule}"
 
 
+def test_a_nul_is_refused_wherever_it_stands(cast: Cast, things: dict[str, uuid.UUID]) -> None:
+    """No page has to think of it: the database keeps none, and a page that let one through would fall."""
+    mei = cast.client_of(cast.mei)
+    token = token_of(mei)
+    wrong = []
+    for rule in rules(cast.app):
+        # What watches the process is answered before anything of a request is read.
+        if rule.endpoint in SIGNED or rule.rule in PROBES:
+            continue
+        url = address(rule, things, NOBODY)
+        named_so = re.sub(r"<(?:\w+:)?\w+>", "a%00b", rule.rule)
+        for method in methods(rule):
+            form = {"csrf_token": token}
+            told = [mei.open(f"{url}?word=a%00b", method=method, data=form, buffered=True)]
+            told.append(mei.open(f"{url}?a%00b=word", method=method, data=form, buffered=True))
+            if named_so != rule.rule:
+                told.append(mei.open(named_so, method=method, data=form, buffered=True))
+            if method in UNSAFE:
+                told.append(mei.open(url, method=method, data={**form, "word": "a\0b"}, buffered=True))
+                told.append(mei.open(url, method=method, data={**form, "a\0b": "word"}, buffered=True))
+                file = (io.BytesIO(b"a"), "a\0b.csv")
+                told.append(mei.open(url, method=method, data={**form, "file": file}, buffered=True))
+            wrong += [f"{method} {rule.rule}: {each.status_code}" for each in told if each.status_code != 400]
+    assert wrong == []
+
+
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -176,3 +205,33 @@ def test_another_merchants_ids_in_a_form_or_query_find_nothing(cast: Cast, thing
                 assert answer.status_code < 500, f"{method} {rule.rule}"
                 for theirs in ("Blue Lantern", "Title of"):
                     assert theirs not in answer.text, f"{method} {rule.rule}"
+
+
+ODD = [
+    {"HX-Request": "true", "HX-Target": "anything", "HX-Current-URL": "http://[::1"},
+    {"HX-Request": "true", "HX-History-Restore-Request": "true", "HX-Current-URL": "http://localhost/"},
+    {"HX-Request": "true", "Accept": "application/json", "Referer": "http://[bad"},
+    {"HX-Target": "dialog", "Accept": "garbage,,;;q=x"},
+]
+
+
+@pytest.mark.parametrize("headers", ODD, ids=["elsewhere", "history", "json", "no_htmx"])
+def test_no_odd_word_of_htmx_brings_a_page_down(
+    cast: Cast, things: dict[str, uuid.UUID], headers: dict[str, str]
+) -> None:
+    """What is sent for a block of another page, or from a page whose address cannot be read, is answered all the same.
+
+    Nothing is typed, and what goes for good is asked for last, so that all others still find their things.
+    """
+    mei = cast.client_of(cast.mei)
+    token = token_of(mei)
+    fell = []
+    for rule in sorted(rules(cast.app), key=lambda each: ("remove" in each.rule, each.rule)):
+        if rule.endpoint in {"people.logout", "members.leave"} or rule.endpoint in SIGNED:
+            continue
+        for method in methods(rule):
+            sent = {"data": {"csrf_token": token}} if method in UNSAFE else {}
+            answer = mei.open(address(rule, things), method=method, headers=headers, buffered=True, **sent)
+            if answer.status_code >= 500 and rule.endpoint != "health.ready":
+                fell.append(f"{method} {rule.rule}: {answer.status_code}")
+    assert not fell

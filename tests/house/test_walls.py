@@ -21,6 +21,7 @@ SHARED = {
     "password_reset",
     "attempt",
     "sent_form",
+    "staff_note",
 }
 TENANT = sorted(set(Base.metadata.tables) - SHARED)
 

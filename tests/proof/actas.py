@@ -8,7 +8,6 @@ over after 30 minutes, and with the next request when the agent is disabled.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from datetime import timedelta
 
@@ -25,7 +24,7 @@ from portal.web.doors import Needs, Support, declared_by
 from tests import cast as people
 from tests.addresses import SIGNED, UNSAFE, Things, address, make_things, methods, rules
 from tests.cast import Cast
-from tests.proof import figure
+from tests.proof import figure, parts, walls
 from tests.proof.figure import Figure, say
 from tests.stack import Stack
 from tests.web.visiting import begin, change_visit, consent, send, the_visit, token_of, view_as
@@ -75,7 +74,7 @@ OWN = {"support.stop", "support.extend", "support.ask", "support.act", "support.
 def main() -> int:
     given = figure.Asked(__doc__).answered()
     found = Figure("actas")
-    with Stack(workers=0, relay=False, sandbox=False, durable=False, settings=figure.QUIET) as stack:
+    with parts.portal_alone() as stack:
         if given.control:
             _forgiving()
         cast = people.make(stack.app)
@@ -102,11 +101,12 @@ class Visitor:
         self._plant()
         for mode, begun in (("view", view_as), ("act", self._act)):
             client = begun(self._cast)
-            before = self._rows()
+            before = walls.hashes(self._stack, without=OF_THE_VISIT)
             self._walk(mode, client)
             self._deny(mode, client)
             if mode == "view":
-                changed = [table for table, digest in self._rows().items() if before[table] != digest]
+                after = walls.hashes(self._stack, without=OF_THE_VISIT)
+                changed = [table for table in after if after[table] != before[table]]
                 self._found.must(not changed, f"who only looks changed nothing, but {changed}")
             send(client, "/support/stop")
         inside, both = self._change()
@@ -171,15 +171,6 @@ class Visitor:
             self._found.must(hidden.encode() not in answer.data, f"{method} {url} shows {hidden}")
         answer.close()
         return answer.status_code
-
-    def _rows(self) -> dict[str, str]:
-        """A hash over the rows of each table, seen by the superuser."""
-        names = [row[0] for row in self._stack.rows("select tablename from pg_tables where schemaname = 'public'")]
-        return {
-            name: hashlib.sha256(repr(sorted(self._stack.rows(f'select t::text from "{name}" t'))).encode()).hexdigest()
-            for name in names
-            if name not in OF_THE_VISIT
-        }
 
     def _change(self) -> tuple[int, int]:
         """What is changed and revealed inside is noted with both names."""

@@ -44,8 +44,7 @@ def main() -> int:
     given = asked.answered()
     number = given.n or (LONG if given.long else SHORT)
     found = Figure("bleed")
-    with Stack(workers=0, relay=False, sandbox=False, durable=False, settings=figure.QUIET) as stack:
-        stack.app.config["PROPAGATE_EXCEPTIONS"] = False
+    with parts.portal_alone() as stack:
         crowd = Crowd(stack, found, given.seed)
         if given.control:
             _keep_the_merchant()

@@ -21,9 +21,8 @@ from portal.web.doors import Needs, permission_of
 from tests import cast as people
 from tests.addresses import BY_LINK, NOBODY, UNSAFE, Things, address, make_things, methods, named, rules, token_of
 from tests.cast import Cast
-from tests.proof import figure
+from tests.proof import figure, parts
 from tests.proof.figure import Figure, say
-from tests.stack import Stack
 
 LEAST, BROKEN = 400, 5
 SIGN_OUT = "people.logout"
@@ -61,9 +60,8 @@ class Asked:
 def main() -> int:
     given = figure.Asked(__doc__).answered()
     found = Figure("headers")
-    with Stack(workers=0, relay=False, sandbox=False, durable=False, settings=figure.QUIET) as stack:
+    with parts.portal_alone() as stack:
         app = stack.app
-        app.config["PROPAGATE_EXCEPTIONS"] = False
         if given.control:
             _only_on_pages(app)
         cast = people.make(app)

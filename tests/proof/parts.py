@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,10 +20,19 @@ from portal.kit.text import near
 from portal.models import Connection, Product, Store
 from tests import cast
 from tests import stack as house
+from tests.proof import figure
 from tests.sandbox_server import Running
 from tests.stack import Stack
 
 SESSION = b"the browser of a proof"
+
+
+@contextmanager
+def portal_alone() -> Iterator[Stack]:
+    """The databases of a house, and the portal in this process: quiet, and answering a fault as its servers do."""
+    with Stack(workers=0, relay=False, sandbox=False, durable=False, settings=figure.QUIET) as stack:
+        stack.app.config["PROPAGATE_EXCEPTIONS"] = False
+        yield stack
 
 
 def merchant(name: str) -> uuid.UUID:

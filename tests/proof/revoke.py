@@ -22,9 +22,8 @@ from portal.models import Connection, GrantAttempt, LoginSession, Merchant, Role
 from tests import cast as cast_of
 from tests.cast import PASSWORD, Cast, Person
 from tests.goods import connection
-from tests.proof import figure
+from tests.proof import figure, parts
 from tests.proof.figure import Figure
-from tests.stack import Stack
 from tests.web.visiting import send, the_visit, view_as
 
 BROWSERS = 3
@@ -44,7 +43,7 @@ class Loss:
 def main() -> int:
     given = figure.Asked(__doc__).answered()
     found = Figure("revoke")
-    with Stack(workers=0, relay=False, sandbox=False, durable=False, settings=figure.QUIET) as stack:
+    with parts.portal_alone() as stack:
         if given.control:
             _remembering()
         return Taker(found, cast_of.make(stack.app)).proved()
@@ -55,8 +54,8 @@ def _remembering() -> None:
     kept: dict[str, tuple[uuid.UUID, uuid.UUID | None, Role | None, bytes, datetime]] = {}
     real = people.who
 
-    def who(token: str) -> sessions.SignedIn | None:
-        found = real(token)
+    def who(token: str, **said: bool) -> sessions.SignedIn | None:
+        found = real(token, **said)
         if found is not None:
             merchant_id = found.merchant.id if found.merchant else None
             kept[token] = (found.user.id, merchant_id, found.role, found.session_hash, found.fresh_at)

@@ -26,7 +26,7 @@ from portal.web.doors import Needs, permission_of
 from tests import cast as people
 from tests.addresses import MARK, Things, address, make_things, methods, rules
 from tests.cast import Cast, Person
-from tests.proof import figure, walls
+from tests.proof import figure, parts, walls
 from tests.proof.figure import Figure, say
 from tests.stack import Stack
 
@@ -41,8 +41,7 @@ SUITE = ("tests/web", "tests/house/test_routes.py")
 def main() -> int:
     given = figure.Asked(__doc__).answered()
     found = Figure("rls")
-    with Stack(workers=0, relay=False, sandbox=False, durable=False, settings=figure.QUIET) as stack:
-        stack.app.config["PROPAGATE_EXCEPTIONS"] = False
+    with parts.portal_alone() as stack:
         cast = people.make(stack.app)
         things = {"mei": make_things(cast), "rex": make_things(cast, OWN_MARK, rival=True)}
         if given.control:

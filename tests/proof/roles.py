@@ -31,10 +31,9 @@ from tests.addresses import (
     rules,
 )
 from tests.cast import Cast
-from tests.proof import figure
+from tests.proof import figure, parts
 from tests.proof.everybody import Body, everybody, support_staff
 from tests.proof.figure import Figure, say
-from tests.stack import Stack
 
 # What would end the session that the walk goes on with, or make it another one: asked of those only who may not.
 ENDS = {"people.logout", "security.end_others", "members.leave", "support.stop", "support.act"}
@@ -46,9 +45,8 @@ STRANGER, SIGN_OUT = "stranger", "people.logout"
 def main() -> int:
     given = figure.Asked(__doc__).answered()
     found = Figure("roles")
-    with Stack(workers=0, relay=False, sandbox=False, durable=False, settings=figure.QUIET) as stack:
+    with parts.portal_alone() as stack:
         app = stack.app
-        app.config["PROPAGATE_EXCEPTIONS"] = False
         cast = people.make(app)
         things = make_things(cast)
         table = {rule.endpoint: declared_by(app, rule.endpoint) for rule in rules(app)}

@@ -38,7 +38,7 @@ from tests.addresses import (
     token_of,
 )
 from tests.cast import Cast
-from tests.proof import figure, walls
+from tests.proof import figure, parts, walls
 from tests.proof.figure import Figure, say
 from tests.proof.forms import Form, forms
 from tests.stack import Stack
@@ -62,8 +62,7 @@ DRAWN = "/settings/security/second-factor"
 def main() -> int:
     given = figure.Asked(__doc__).answered()
     found = Figure("tenants")
-    with Stack(workers=0, relay=False, sandbox=False, durable=False, settings=figure.QUIET) as stack:
-        stack.app.config["PROPAGATE_EXCEPTIONS"] = False
+    with parts.portal_alone() as stack:
         cast = people.make(stack.app)
         theirs, own = make_things(cast), make_things(cast, OWN_MARK, rival=True)
         if given.control:

@@ -59,6 +59,7 @@ LONG = (
     "audit",
     "bleed",
     "cancelrace",
+    "csrf",
     "drift",
     "explained",
     "deadlock",

@@ -46,7 +46,7 @@ def test_a_product_is_found_by_sku_near_twin_barcode_and_words_of_its_title(cast
         assert "wool sleeve" not in page, words
     assert "wool sleeve" in mei.get("/products", query_string={"q": "100%"}).text
     assert "Folding lamp" not in mei.get("/products", query_string={"q": "100%"}).text
-    for nothing in ("nothing like it", "a\0b", "_"):
+    for nothing in ("nothing like it", "_"):
         assert "No product matches." in mei.get("/products", query_string={"q": nothing}).text, nothing
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from portal.kit.db import acting_for
+from portal.kit.db import acting_for, db
+from portal.models import GrantAttempt
 from portal.web.doors import declared_by
-from tests.accounts import another_step, code, send, set_up, wind_back
+from tests.accounts import another_step, code, hashes, send, set_up, wind_back
 from tests.cast import PASSWORD, Cast, csrf
 from tests.goods import connection
 
@@ -42,6 +45,22 @@ def test_a_page_with_keys_asks_again_ten_minutes_after_the_sign_in_and_leads_bac
     done = send(mei, answer.location, {"password": PASSWORD})
     assert (done.status_code, done.location) == (303, f"{page}?replace=secret")
     assert mei.get(page).status_code == 200
+
+
+def test_whoever_changes_the_password_on_the_way_to_a_remote_comes_back_into_the_same_session(
+    cast: Cast, page: str
+) -> None:
+    mei = cast.client_of(cast.mei)
+    (before,) = hashes(cast.app, cast.mei)
+    with cast.app.app_context(), acting_for(cast.lantern):
+        trip = {"state_hash": b"s", "session_hash": before, "user_id": cast.mei.id, "redirect_uri": ""}
+        place = {"merchant_id": cast.lantern, "connection_id": uuid.UUID(page.split("/")[2])}
+        db.session.add(GrantAttempt(**place, **trip))
+        db.session.commit()
+    new = "several quiet lanterns"
+    send(mei, "/settings/security/password", {"old": PASSWORD, "password": new, "again": new})
+    with cast.app.app_context(), acting_for(cast.lantern):
+        assert {db.session.scalar(sa.select(GrantAttempt.session_hash))} == hashes(cast.app, cast.mei)
 
 
 def test_what_was_typed_within_half_an_hour_is_taken_and_later_it_is_said_that_nothing_was(

@@ -17,7 +17,7 @@ from portal.flows.audit import By
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db
 from portal.kit.errors import Refusal
-from portal.models import AuditNote, Invitation, Membership, Role, Work
+from portal.models import AuditNote, Invitation, Membership, Role, User, Work
 from tests.cast import PASSWORD, Cast, csrf
 from tests.mailbox import Mailbox, deliver, open_mailbox, posted_to
 from tests.web.sandboxed import text_of
@@ -56,6 +56,19 @@ def the_invitation(cast: Cast) -> Invitation:
 def link_of(cast: Cast, mailbox: Mailbox, email: str = NEW) -> str:
     deliver(cast.app)
     return mailbox.link(email, "/invited/")
+
+
+def test_whoever_is_invited_stands_in_the_list_at_once_and_a_wrong_address_leaves_it_alone(cast: Cast) -> None:
+    client = cast.client_of(cast.mei)
+    hx = {"HX-Request": "true", "HX-Target": "invite", "HX-Current-URL": "http://localhost/settings/people"}
+    form = {"csrf_token": csrf(client, "/settings/people"), "role": "viewer"}
+    wrong = client.post("/settings/people", data={**form, "email": "nobody"}, headers=hx)
+    assert wrong.status_code == 422
+    assert 'id="invited_people" hx-swap-oob="true" hidden' in wrong.text
+    part = client.post("/settings/people", data={**form, "email": NEW}, headers=hx, follow_redirects=True)
+    assert "<html" not in part.text
+    assert 'id="invited_people" hx-swap-oob="true">' in part.text, "the list is sent along with the form"
+    assert NEW in part.text.partition('id="invited_people"')[2]
 
 
 def test_an_invited_person_makes_an_account_and_is_signed_in_with_the_role(cast: Cast, mailbox: Mailbox) -> None:
@@ -157,6 +170,10 @@ def test_support_staff_cannot_be_invited_and_cannot_accept(cast: Cast, mailbox: 
         ("a@b", "Enter one whole e-mail address"),
         ("a@example.com, b@example.com", "Enter one whole e-mail address"),
         ("a@example.com\nBcc: c@example.com", "Enter one whole e-mail address"),
+        ("a\u202emoc.elpmaxe@example.com", "Enter one whole e-mail address"),
+        ("a@example..com", "Enter one whole e-mail address"),
+        (f"a@{'ä' * 70}.com", "Enter one whole e-mail address"),
+        (f"{'a' * 250}@example.com", "Enter one whole e-mail address"),
         ("TOM@example.com", "Tom Ellis works here already"),
     ],
 )
@@ -166,6 +183,42 @@ def test_what_cannot_be_invited_is_said_at_the_field(cast: Cast, mailbox: Mailbo
     assert answer.status_code == 422
     assert said in text_of(answer)
     assert deliver(cast.app) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "kept"),
+    [
+        ("Ann\r\n\r\nBcc: all@example.com", 303, "Ann Bcc: all@example.com"),
+        ("张 　伟", 303, "张 伟"),
+        ("Ann \u202egnihtemos", 422, ""),
+        ("Ann\x1b[2J", 422, ""),
+        ("a" * 81, 422, ""),
+        ("\u3000", 422, ""),
+    ],
+)
+def test_a_name_stands_on_one_line_and_steers_no_screen(
+    cast: Cast, mailbox: Mailbox, name: str, status: int, kept: str
+) -> None:
+    invite(cast)
+    link = link_of(cast, mailbox)
+    stranger = cast.app.test_client()
+    answer = send(stranger, link, link, name=name, password=A_PASSWORD)
+    assert answer.status_code == status
+    with cast.app.app_context():
+        assert (db.session.scalar(sa.select(User.name).where(User.email == NEW)) or "") == kept
+
+
+def test_taking_back_and_inviting_anew_fills_nobodys_mailbox(cast: Cast, mailbox: Mailbox) -> None:
+    client = cast.client_of(cast.mei)
+    said = []
+    for _ in range(4):
+        said.append(send(client, "/settings/people", "/settings/people", email=NEW, role="viewer"))
+        deliver(cast.app)
+        url = f"/settings/people/invitations/{the_invitation(cast).id}/revoke"
+        send(client, "/settings/people", url)
+    assert [each.status_code for each in said] == [303, 303, 303, 422]
+    assert "Many invitations went out within the last hour." in text_of(said[-1])
+    assert len(mailbox.to(NEW)) == 3
 
 
 def test_an_address_is_invited_once_however_often_and_at_once(cast: Cast, mailbox: Mailbox) -> None:

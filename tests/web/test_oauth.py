@@ -106,14 +106,17 @@ def test_a_seller_who_declines_can_try_again(cast: Cast, linked: Running) -> Non
     assert "JD.ID has given access" in mei.page("login").text, "the old refusal is history"
 
 
-def test_a_return_with_what_the_database_cannot_keep_is_a_refusal_like_any_other(cast: Cast, linked: Running) -> None:
+def test_a_return_with_what_the_database_cannot_keep_is_refused_and_a_good_one_may_still_follow(
+    cast: Cast, linked: Running
+) -> None:
     mei = Shopkeeper(cast, cast.mei, linked)
     mei.prepare_jd_id()
     state = parse_qs(urlsplit(mei.send("login").location).query)["state"][0]
     told = f"state={state}&error=access%00_denied&error_description=no%00thing&%00=%00"
-    assert mei.get(f"/oauth/jd_id/callback?{told}").location == mei.here("login")
+    assert mei.get(f"/oauth/jd_id/callback?{told}").status_code == 400
+    assert mei.get("/oauth/jd_id/callback?state=%00&code=%00").status_code == 400
+    assert mei.get(f"/oauth/jd_id/callback?state={state}&error=access_denied").location == mei.here("login")
     assert "was declined or not finished" in text_of(mei.page("login"))
-    assert mei.get("/oauth/jd_id/callback?state=%00&code=%00").status_code == 303
 
 
 def test_a_sign_in_after_the_sealing_key_was_lost_asks_for_the_keys_again(cast: Cast, linked: Running) -> None:

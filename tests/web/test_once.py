@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -90,6 +91,35 @@ def test_five_sendings_at_once_make_one_store_and_lead_to_the_same_page(cast: Ca
         shown.set_cookie("sid", tom.get_cookie("sid").value)
         shown.set_cookie("lintas", each.headers["Set-Cookie"].partition("lintas=")[2].partition(";")[0])
         assert "Kiosk Jakarta was added." in shown.get(each.location).text
+
+
+def own_session(client: FlaskClient) -> str:
+    """The address at which the page signs out the browser that shows it."""
+    page = client.get("/settings/security").text
+    return next(each for each in re.findall(r'action="(/settings/security/sessions/[0-9a-f-]+/end)"', page))
+
+
+def test_a_browser_that_signs_itself_out_five_times_at_once_gets_one_answer(cast: Cast) -> None:
+    tom = cast.client_of(cast.tom)
+    url = own_session(tom)
+    answers = at_once(cast, tom, url, drawn(tom, "/settings/security", url))
+    assert {(each.status_code, each.location) for each in answers} == {(303, "/login")}
+
+
+@pytest.mark.parametrize(("late", "leads"), [(False, "/login"), (True, "/settings/security")])
+def test_an_answer_that_ended_the_session_is_given_again_for_a_minute(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, late: bool, leads: str
+) -> None:
+    tom = cast.client_of(cast.tom)
+    token, page = tom.get_cookie("sid").value, {"Referer": "http://localhost/settings/security"}
+    url = own_session(tom)
+    fields = drawn(tom, "/settings/security", url)
+    assert tom.post(url, data=fields, headers=page).location == "/login"
+    tom.set_cookie("sid", token)
+    if late:
+        monkeypatch.setattr(once, "SAME_PRESS", 0.0)
+    assert tom.post(url, data=fields, headers=page).location == leads
+    assert tom.get("/settings/security").location.startswith("/login")
 
 
 def test_two_drawings_of_the_same_form_are_two_forms(cast: Cast) -> None:

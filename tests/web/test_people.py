@@ -3,20 +3,22 @@
 import hashlib
 import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from portal.flows import attempts, people
+from portal.flows import attempts, passwords, people
 from portal.kit.db import db
 from portal.kit.errors import Refusal
-from portal.models import Role
-from tests.accounts import hashes, noted, tell, wind_back, wind_back_attempts
-from tests.cast import PASSWORD, Cast, csrf
+from portal.models import Attempt, Role, User
+from tests.accounts import hashes, noted, sign_in, tell, wind_back, wind_back_attempts
+from tests.cast import PASSWORD, Cast, Person, csrf
 
 # The one-time mark of a form differs from answer to answer.
 MARK = re.compile(r'value="[\w-]{22}"|[\w.-]{60,}')
@@ -123,6 +125,56 @@ def test_the_eleventh_try_of_an_account_is_refused_and_the_right_password_tells_
     assert try_from(cast, "10.0.1.1", cast.mei.email, PASSWORD)[1].status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7:51234", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("[2001:db8::1]:443", "2001:db8::/64"),
+        ("2001:db8::ffff", "2001:db8::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_an_address_is_counted_as_one_place_however_it_is_written(address: str, place: str) -> None:
+    assert attempts.network(address) == place
+
+
+def test_strangers_who_use_up_every_try_lock_nobody_out_of_a_browser_that_is_known(cast: Cast) -> None:
+    client = cast.client_of(cast.mei)
+    client.post("/logout", data={"csrf_token": csrf(client, "/stores/new")})
+    with cast.app.app_context():
+        for each in range(attempts.USUAL.overall):
+            attempts.count("sign_in", cast.mei.email if each < 20 else f"{each}@example.com", f"192.0.2.{each % 200}")
+    _, elsewhere = sign_in(cast, cast.mei)
+    assert elsewhere.status_code == 429
+
+    def here(email: str, password: str) -> int:
+        form = {"email": email, "password": password, "csrf_token": csrf(client, "/login")}
+        return client.post("/login", data=form).status_code
+
+    assert here(cast.tom.email, PASSWORD) == 429, "the mark is one person's"
+    assert [here(cast.mei.email, "not-the-password") for _ in range(9)] == [422] * 9
+    tell(cast.app)
+    assert len(noted(cast, "sign_in_refused")) == 9
+    assert here(cast.mei.email, PASSWORD) == 303
+
+
+def test_who_guesses_in_a_known_browser_is_stopped_as_well_and_a_new_password_makes_it_unknown(cast: Cast) -> None:
+    client = cast.client_of(cast.mei)
+    client.post("/logout", data={"csrf_token": csrf(client, "/stores/new")})
+
+    def here() -> int:
+        form = {"email": cast.mei.email, "password": "not-the-password", "csrf_token": csrf(client, "/login")}
+        return client.post("/login", data=form).status_code
+
+    assert [here() for _ in range(11)] == [422] * 10 + [429]
+    with cast.app.app_context():
+        db.session.execute(sa.update(User).where(User.id == cast.mei.id).values(password_hash="another"))
+        db.session.commit()
+    assert here() == 422, "it is counted with the tries of the world again"
+
+
 def test_the_eleventh_try_from_an_address_is_refused_whoever_is_tried(cast: Cast) -> None:
     for number in range(10):
         try_from(cast, "2001:db8::1", f"nobody{number}@example.com", WRONG)
@@ -207,8 +259,66 @@ def test_of_many_tries_at_once_no_more_pass_than_the_limit(cast: Cast) -> None:
         assert sum(pool.map(one, range(rounds * at_once))) == rounds, "one is left to each, and one passes"
 
 
+def test_a_sign_in_that_is_under_way_when_the_password_is_replaced_comes_in_nowhere(cast: Cast) -> None:
+    for _ in range(2):
+        assert passwords.HASHING.acquire(timeout=10)  # So that the try waits with the old password in its hand.
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            trying = pool.submit(sign_in, cast, cast.mei)
+            with cast.app.app_context():
+                while not db.session.scalar(sa.select(sa.func.count()).select_from(Attempt)):
+                    db.session.rollback()
+                time.sleep(0.3)
+                other = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("another-word-altogether")
+                db.session.execute(sa.update(User).where(User.id == cast.mei.id).values(password_hash=other))
+                db.session.commit()
+        finally:
+            for _ in range(2):
+                passwords.HASHING.release()
+        _, answer = trying.result(timeout=20)
+    assert answer.status_code == 422
+    assert hashes(cast.app, cast.mei) == set()
+
+
+@pytest.mark.parametrize("email", ["İlker@example.com", "ÖNDER@example.com", "ΣΊΣΥΦΟΣ@example.com"])
+def test_whoever_has_capitals_beyond_ascii_in_the_address_signs_in_with_it(cast: Cast, email: str) -> None:
+    with cast.app.app_context():
+        person = people.create_user(email, "Somebody", PASSWORD)
+        people.join(cast.lantern, person, Role.VIEWER)
+        somebody = Person(person.id, email, "Somebody")
+    _, answer = sign_in(cast, somebody)
+    assert answer.status_code == 303
+    _, answer = sign_in(cast, somebody, "not the password at all")
+    tell(cast.app)
+    assert [each.name for each in noted(cast, "sign_in_refused")] == ["Somebody"]
+
+
+def test_a_page_that_asks_for_news_by_itself_keeps_no_session_open(cast: Cast) -> None:
+    client = cast.client_of(cast.mei)
+    for asking, status in (({"X-By-Itself": "1"}, 303), ({}, 200)):
+        client = cast.client_of(cast.mei)
+        for _ in range(2):
+            wind_back(cast.app, cast.mei, "seen_at", timedelta(minutes=20))
+            answer = client.get("/stores", headers=asking)
+        assert answer.status_code == status, asking
+
+
 def try_from(cast: Cast, address: str, email: str, password: str) -> tuple[FlaskClient, TestResponse]:
     """A sign-in from somewhere."""
     client = cast.app.test_client()
     form = {"email": email, "password": password, "csrf_token": csrf(client, "/login")}
     return client, client.post("/login", data=form, environ_overrides={"REMOTE_ADDR": address})
+
+
+def test_a_form_sent_after_the_session_ended_stays_on_its_page_or_leads_back_to_it(cast: Cast) -> None:
+    mei = cast.client_of(cast.mei)
+    token = csrf(mei, "/stores/new")
+    mei.delete_cookie("sid")
+    sent = {"name": "A long name", "currency": "GBP", "csrf_token": token}
+    page = "http://localhost/stores/new"
+    part = mei.post("/stores/new", data=sent, headers={"HX-Request": "true", "HX-Current-URL": page})
+    assert part.status_code == 401
+    assert "HX-Redirect" not in part.headers
+    assert "what you typed is still on this page" in part.headers["HX-Trigger"]
+    whole = mei.post("/stores/new", data=sent, headers={"Referer": page})
+    assert (whole.status_code, whole.location) == (303, "/login?next=/stores/new")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,9 +16,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from portal.flows import people, second_factor
+from portal.flows import people, resets, second_factor, sessions
 from portal.flows.audit import LINTAS
 from portal.kit.db import db
+from portal.kit.errors import Refusal
 from portal.models import PasswordReset, RecoveryCode, User
 from tests.accounts import CODES, FORM, another_step, code, hashes, noted, send, set_up, sign_in, tell, wind_back
 from tests.cast import PASSWORD, Cast, csrf
@@ -243,6 +245,51 @@ def test_a_recovery_code_counts_once_and_new_ones_replace_them(cast: Cast) -> No
     assert not set(anew) & set(codes)
     assert send(other, "/login/code", {"code": codes[1]}).status_code == 422
     assert send(other, "/login/code", {"code": anew[1]}).status_code == 303
+
+
+def test_of_two_who_make_recovery_codes_at_once_ten_count(cast: Cast) -> None:
+    set_up(cast.client_of(cast.mei))
+    together, made = threading.Barrier(2), []
+
+    def make() -> None:
+        with cast.app.app_context():
+            user = db.session.get_one(User, cast.mei.id)
+            together.wait(timeout=10)
+            made.append(second_factor.make_codes_anew(user, LINTAS))
+            db.session.remove()
+
+    for _ in range(5):
+        threads = [threading.Thread(target=make) for _ in range(2)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        with cast.app.app_context():
+            assert second_factor.codes_left(cast.mei.id) == 10
+    assert len(made) == 10
+
+
+def test_a_text_that_is_longer_than_any_code_is_none(cast: Cast) -> None:
+    _, codes = set_up(cast.client_of(cast.mei))
+    client, _ = sign_in(cast, cast.mei)
+    for typed in (codes[0] + "-" * 200, "\ufdfa" * 100_000):
+        assert send(client, "/login/code", {"code": typed}).status_code == 422, typed[:20]
+    assert send(client, "/login/code", {"code": codes[0]}).status_code == 303
+
+
+def test_of_two_who_change_the_password_of_one_session_one_does(cast: Cast) -> None:
+    mei = cast.client_of(cast.mei)
+    (mine,) = hashes(cast.app, cast.mei)
+    with cast.app.app_context():
+        user = db.session.get_one(User, cast.mei.id)
+        sessions.renew(mine)
+        db.session.commit()
+        with pytest.raises(Refusal, match="session_over"):
+            resets.change(user, PASSWORD, "several quiet lanterns", mine, LINTAS)
+    assert len(hashes(cast.app, cast.mei)) == 1, "the session that goes on was not ended"
+    _, answer = sign_in(cast, cast.mei)
+    assert answer.status_code == 303, "the password is the old one"
+    assert mei.get("/stores").status_code == 303
 
 
 def test_neither_the_key_nor_a_recovery_code_lies_open_in_the_database(cast: Cast) -> None:

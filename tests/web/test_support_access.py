@@ -5,16 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 from html import unescape
 
+import pytest
 import sqlalchemy as sa
 
 from portal.flows import letters, support
+from portal.flows.audit import LINTAS
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db
+from portal.kit.errors import Refusal
 from portal.models import (
     AuditNote,
+    Merchant,
     Notice,
     Store,
     SupportConsent,
+    SupportEnd,
     SupportMode,
     SupportPage,
     Work,
@@ -94,6 +99,47 @@ def test_the_setting_decides_whether_asking_is_needed(cast: Cast) -> None:
     assert send(sam, "/support/ask", why=WHY).status_code == 422
 
 
+def test_of_two_questions_at_once_the_merchant_is_told_one(cast: Cast) -> None:
+    view_as(cast)
+    visit = the_visit(cast)
+    with cast.app.app_context(), acting_for(cast.lantern, cast.sam.id):
+        merchant = db.session.get_one(Merchant, cast.lantern)
+        both_saw = support.acting_of(visit, merchant, consents=False)
+        support.ask(both_saw, WHY, LINTAS)
+        with pytest.raises(Refusal, match="support_asked"):
+            support.ask(both_saw, "The same from another tab", LINTAS)
+        db.session.rollback()
+        asked = sa.select(AuditNote).where(AuditNote.what == "support_asked")
+        assert len(db.session.scalars(asked).all()) == 1
+    assert the_visit(cast).asked_why == WHY
+
+
+def test_choosing_that_nobody_may_answers_who_asks_and_sends_away_who_acts_for_good(cast: Cast) -> None:
+    mei = cast.client_of(cast.mei)
+
+    def choose(setting: str) -> None:
+        form = {"consent": setting, "csrf_token": csrf(mei, "/stores/new")}
+        assert mei.post("/settings/support/consent", data=form).status_code == 303
+
+    sam = acting(cast)
+    choose("never")
+    assert the_visit(cast).end is SupportEnd.CONSENT, "at once, and not with the next page"
+    choose("ask")
+    assert sam.get("/stores").location == "/support/over?why=consent"
+    sam = view_as(cast)
+    send(sam, "/support/ask", why=WHY)
+    choose("never")
+    assert "asks to change something" not in mei.get("/").text
+    assert "Asks to change something" not in mei.get("/settings/support").text
+    allow = f"/settings/support/{the_visit(cast).id}/allow"
+    mei.post(allow, data={"csrf_token": csrf(mei, "/stores/new")})
+    choose("always")
+    choose("ask")
+    assert send(sam, "/support/act").status_code == 422, "what was refused with the setting does not come back"
+    assert sam.get("/stores").status_code == 200, "looking goes on"
+    assert send(sam, "/support/ask", why=WHY).status_code == 303, "and it may ask anew"
+
+
 # --- what the merchant sees -------------------------------------------------------------------------------------------
 
 
@@ -152,6 +198,17 @@ def test_pages_that_fail_or_are_refused_are_kept_and_parts_that_repeat_once_a_mi
     assert ("/nowhere", 404) in kept
     assert sum(path == "/orders/new-ones" for path, status in kept) == 1
     assert not any("static" in path for path, status in kept)
+
+
+def test_links_that_open_something_are_kept_without_what_opens_them(cast: Cast) -> None:
+    sam = view_as(cast)
+    for address in ("/reset/secret-of-a-reset", "/connect/secret-of-a-link", "/invited/secret-of-a-guest"):
+        sam.get(address)
+        send(sam, address)
+    with cast.app.app_context(), acting_for(cast.lantern):
+        kept = [each.path for each in db.session.scalars(sa.select(SupportPage))]
+    assert not [each for each in kept if "secret" in each]
+    assert "/reset/<token>" in kept
 
 
 def test_work_that_is_started_inside_carries_both_names(cast: Cast) -> None:
