@@ -13,7 +13,7 @@ from portal.demo_browser import Browser
 from portal.flows import connections, rehearsals, rules, sync
 from portal.flows.audit import By
 from portal.kit.db import db, whose
-from portal.models import Connection, ConnectionState, ExportStage, Order, Push, RuleAction, Store
+from portal.models import Connection, ConnectionState, ExportStage, Listing, Order, Push, RuleAction, Store
 
 Say = Callable[[str], None]
 Account = Mapping[str, Any]
@@ -89,8 +89,13 @@ class Trade:
         if rehearsal.state == "ready":
             changes, zeroed = rehearsal.changes, rehearsal.zeroed
             rehearsals.send_all(rehearsal, self.by, zeroed)
-            due = sa.select(sa.func.count()).where(
-                Push.merchant_id == whose(), Push.connection_id == connection_id, Push.acked < Push.wanted
+            # What lost its link after it wanted a number, or may not be told one, waits for no sending.
+            fit = sa.and_(Listing.product_id.is_not(None), Listing.missing_since.is_(None), Listing.passed)
+            due = (
+                sa.select(sa.func.count())
+                .select_from(Push)
+                .join(Listing, sa.and_(Listing.merchant_id == Push.merchant_id, Listing.id == Push.listing_id, fit))
+                .where(Push.merchant_id == whose(), Push.connection_id == connection_id, Push.acked < Push.wanted)
             )
             # Buyers come when the numbers have arrived; before, they would buy what is not there.
             for moved in self.waits(f"Sending the stock to {name}", lambda _: None):

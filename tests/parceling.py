@@ -202,7 +202,7 @@ class Yard:
     """Both remotes: what they hold, what they were asked, and how the next calls fail.
 
     `faults` are taken one by one: "lost" does as asked and loses the reply, "down" does nothing, any other word is the
-    cause of a refusal.  `during` runs in the middle of a call, after its effect.
+    cause of a refusal, which it explains as it `says`.  `during` runs in the middle of a call, after its effect.
     """
 
     url: str = ""
@@ -213,6 +213,7 @@ class Yard:
     faults: dict[str, list[str]] = field(default_factory=dict)
     during: dict[str, Callable[[], None]] = field(default_factory=dict)
     stops: str = ""
+    says: str = "the remote's own words"
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def fail(self, path: str, *faults: str) -> None:
@@ -237,7 +238,7 @@ class Yard:
         elif fault == "who":
             answer = {"who": True}
         elif fault and fault != "lost":
-            answer = {"error": fault, "said": "the remote's own words"}
+            answer = {"error": fault, "said": self.says}
         else:
             with self.lock:
                 answer = getattr(self, f"_{path}")(body)

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import redis
 import sqlalchemy as sa
 
 from portal.flows.house import house
@@ -24,6 +25,8 @@ from portal.kit.clock import now
 from portal.kit.db import db
 from portal.models import AuditHead
 
+# What the relay leaves in Redis while it cannot write; another machine may be the one that asks.
+TROUBLE = "lintas:audit-heads:trouble"
 PURPOSE = b"lintas audit heads"
 COLUMNS = sa.select(AuditHead.merchant_id, AuditHead.seq, AuditHead.mac, AuditHead.at)
 BE_RELAY = sa.text("set local role lintas_relay")
@@ -98,11 +101,25 @@ def append() -> int:
 
 
 def keep() -> None:
-    """The same for the relay: a place that cannot be written is told in the log and tried again the next time."""
+    """The same for the relay: what cannot be written is told in the log, and to whoever asks `trouble`, and is tried
+    again the next time."""
     try:
         append()
     except OSError as why:
         say.warning("the heads of the audit trail could not be written down", why=type(why).__name__)
+        house().redis.set(TROUBLE, os.strerror(why.errno) if why.errno else type(why).__name__)
+    else:
+        house().redis.delete(TROUBLE)
+
+
+def trouble() -> str:
+    """Why the relay could not write the heads down the last time, in the words of its system; "" where it could, and
+    where Redis does not tell."""
+    try:
+        said = house().redis.get(TROUBLE)
+    except redis.RedisError:
+        return ""
+    return said.decode() if isinstance(said, bytes) else str(said or "")
 
 
 def write_gone(merchant_id: uuid.UUID, seq: int, mac: bytes) -> None:

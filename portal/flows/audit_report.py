@@ -55,8 +55,15 @@ def report() -> Report:
 
 
 def _behind(known: Known) -> Iterator[str]:
+    if audit_heads.path() is None:
+        return
+    if why := audit_heads.trouble():
+        yield (
+            f"The relay cannot write the file of PORTAL_AUDIT_HEADS ({why}). Let it write there; it tries again "
+            "every ten minutes."
+        )
     late = [each for each in audit_heads.heads() if each.at < now() - PATIENCE and not known.has(each)]
-    if late and audit_heads.path() is not None:
+    if late:
         since = min(each.at for each in late)
         yield (
             f"What was noted at {since:%Y-%m-%d %H:%M} UTC was not written down in the file of PORTAL_AUDIT_HEADS. See "

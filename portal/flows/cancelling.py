@@ -15,7 +15,7 @@ from portal.contract.definition import Fulfilling
 from portal.contract.errors import Busy, Cause, Garbled, Refused, RemoteError, Unauthorised
 from portal.contract.http import Account
 from portal.contract.records import Answer, CancelAnswer, OrderStatus
-from portal.flows import audit, grants, lines, notices, planning, shipments, stock, trouble, work
+from portal.flows import audit, grants, lines, notices, planning, quoting, shipments, stock, trouble, work
 from portal.flows.audit import By
 from portal.flows.shipments import CANCEL, SEND, Held, hold, note, of_orders, stage
 from portal.flows.work import Again, Claim, Dead, Outcome
@@ -219,7 +219,7 @@ def _answered(shipment_id: uuid.UUID, answer: CancelAnswer) -> Outcome:
     if held is None or not _is_wanted(held.shipment):
         return None
     shipment = held.shipment
-    shipment.said = answer.said
+    shipment.said = quoting.told(answer.said, held.orders)
     if answer.answer is Answer.ASKED:
         return Again(ASK_AGAIN.total_seconds())
     notices.clear("shipment", shipment.id, "cancel_unsure")
@@ -237,6 +237,7 @@ def _unanswered(claimed: Claim, shipment_id: uuid.UUID, why: RemoteError) -> Out
     held = hold(shipment_id)
     if held is None or not _is_wanted(held.shipment):
         return None
+    quoting.without_buyers(why, held.orders)
     shipment = held.shipment
     shipment.detail, shipment.said = f"{why.code} {why.detail}".strip(), why.said
     outcome = work.after_failure(claimed.attempts, str(why), why.after)

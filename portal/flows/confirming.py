@@ -12,7 +12,7 @@ from portal.contract.definition import Confirming
 from portal.contract.errors import Busy, Garbled, Refused, RemoteError, Unauthorised
 from portal.contract.http import Account
 from portal.contract.records import Carrier, Confirmed, Dispatch, OrderStatus
-from portal.flows import audit, carriers, grants, lines, notices, shipments, trouble, work
+from portal.flows import audit, carriers, grants, lines, notices, quoting, shipments, trouble, work
 from portal.flows.audit import By
 from portal.flows.shipments import hold_orders, note
 from portal.flows.work import Again, Claim, Dead, Outcome
@@ -185,6 +185,7 @@ def _unsure(claimed: Claim, order_id: uuid.UUID, why: RemoteError) -> Outcome:
     order, row = _held(order_id)
     if row is None or row.state not in OPEN:
         return None
+    quoting.without_buyers(why, [order])
     row.cause, row.detail, row.said = why.cause.value, f"{why.code} {why.detail}".strip(), why.said
     outcome = work.after_failure(claimed.attempts, str(why), why.after)
     if isinstance(outcome, Dead):
@@ -199,6 +200,7 @@ def _refused(order_id: uuid.UUID, why: Refused) -> Outcome:
     if row is None or row.state not in OPEN:
         return None
     channel = db.session.get_one(Connection, (whose(), order.connection_id))
+    quoting.without_buyers(why, [order])
     row.state, row.changed_at = ConfirmationState.REFUSED, now()
     row.cause, row.detail, row.said = why.cause.value, f"{why.code} {why.detail}".strip(), why.said
     note([order], "confirm_refused", channel=channel.name, cause=why.cause.value, said=why.said)

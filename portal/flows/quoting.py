@@ -16,6 +16,7 @@ IN_PARTS = ("name", "address", "company")
 SHARED = ("country", "province")
 # A part of a name or an address.  A shorter one stands by chance in any sentence; a sign of Chinese is half a word.
 WORD = re.compile(r"[^\W\d_]+|\d+")
+IN_A_ROW = re.compile(rf"{HIDDEN}(?:\s+{HIDDEN})+")
 SHORTEST, SHORTEST_CHINESE = 3, 2
 SHORTEST_PHONE = 5
 
@@ -38,7 +39,7 @@ def hidden(text: str, quoted: Iterable[re.Pattern[str]]) -> str:
     """A text without what any of these patterns finds in it."""
     for each in quoted:
         text = each.sub(HIDDEN, text)
-    return text
+    return IN_A_ROW.sub(HIDDEN, text)
 
 
 def _quoted(orders: Sequence[Order]) -> list[re.Pattern[str]]:

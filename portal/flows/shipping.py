@@ -13,7 +13,19 @@ from portal.contract.definition import Fulfilling
 from portal.contract.errors import Busy, Cause, Garbled, Refused, RemoteError, Unauthorised
 from portal.contract.http import Account, ApiClient
 from portal.contract.records import Outbound, RemoteDocument
-from portal.flows import cancelling, grants, lines, notices, outbound, planning, shipments, stock, trouble, work
+from portal.flows import (
+    cancelling,
+    grants,
+    lines,
+    notices,
+    outbound,
+    planning,
+    quoting,
+    shipments,
+    stock,
+    trouble,
+    work,
+)
 from portal.flows.shipments import WAITS_FOR_STOCK, Held, hold, note, stage
 from portal.flows.work import Again, Claim, Dead, Outcome
 from portal.kit.clock import now
@@ -265,6 +277,5 @@ def _let_in_again(claimed: Claim, shipment_id: uuid.UUID, why: Unauthorised) -> 
     plugin = db.session.get_one(Connection, (whose(), found.connection_id))
     if claimed.attempts <= 1 and grants.renew_now(plugin):
         return Again(progress=False)
-    quoting.without_buyers(why, shipments.orders_in(shipment_id))
     trouble.pause(db.session.get_one(Connection, (whose(), plugin.id)), why)
     return Again(REST.total_seconds(), why=why.cause.value)

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 HIDDEN = "•••"
-# Words in the name of a field that holds a person, at whichever sender: `consigneeMobile`, `ship_to_city`, `buyerRemark`.
+# Words in the names of fields that hold a person, at whichever sender: `consigneeMobile`, `ship_to_city`.
 OF_PEOPLE = re.compile(
     r"consignee|receiver|recipient|buyer|contact|(customer|user|full|real|first|last)_?name|phone|mobile|\btel"
     r"|link_?(man|tel)|e-?mail|addr|street|district|(?<!capa)city|town|county|post_?(al|code)|zip|signer|signed_?by"
@@ -74,13 +74,14 @@ def _form(text: str) -> dict[str, Any]:
     return list_or_dict(pairs)
 
 
-def _is_hidden(name: str, names: Set[str]) -> bool:
-    return name.lower() in names or OF_PEOPLE.search(name) is not None
+def _shown_of(name: str, value: Any, names: Set[str]) -> Any:
+    """What is shown of the field of that name."""
+    return _hidden(value) if name.lower() in names or OF_PEOPLE.search(name) else _masked(value, names)
 
 
 def _masked(value: Any, names: Set[str]) -> Any:
     if isinstance(value, dict):
-        return {name: _hidden(each) if _is_hidden(name, names) else _masked(each, names) for name, each in value.items()}
+        return {name: _shown_of(name, each, names) for name, each in value.items()}
     if isinstance(value, list):
         return [_masked(each, names) for each in value]
     if isinstance(value, str) and _opens(value):

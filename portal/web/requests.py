@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import structlog
 from flask import Flask, abort, g, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import Forbidden, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
@@ -20,6 +20,10 @@ LATER_SECONDS = 10
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
 say = log.logger(__name__)
+
+
+class OfAnotherSite(Forbidden):
+    """What was sent comes from no page of ours, whoever is signed in."""
 
 
 def receive(app: Flask, settings: Settings) -> None:
@@ -71,11 +75,11 @@ def _same_site(settings: Settings) -> None:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         if site != "same-origin":
-            abort(403)
+            raise OfAnotherSite
         return
     origin = request.headers.get("Origin")
     if origin is not None and not _is_ours(origin, settings):
-        abort(403)
+        raise OfAnotherSite
 
 
 def _can_be_kept() -> None:
@@ -110,7 +114,7 @@ def _known(why: HTTPException) -> Response:
     if why.code is None or 300 <= why.code < 400:
         return answer
     db.session.rollback()
-    return _refused(why.code)
+    return _refused(why.code, of_site=isinstance(why, OfAnotherSite))
 
 
 def _unknown(why: Exception) -> Response:
@@ -126,7 +130,7 @@ def _unknown(why: Exception) -> Response:
     return _refused(500)
 
 
-def _refused(status: int) -> Response:
+def _refused(status: int, *, of_site: bool = False) -> Response:
     """A refusal in the form in which the request was to be answered."""
     if machines.calls():
         return machines.refused(status)
@@ -135,4 +139,5 @@ def _refused(status: int) -> Response:
     if status < 500 and "signed_in" not in g:
         # Refused before the door: the frame of the page still says who is signed in, and as whom.
         doors.recognise()
-    return show.show_error(status, g.get("request_id"), of_staff=doors.wants_staff())
+    of_staff = not of_site and doors.wants_staff()
+    return show.show_error(status, g.get("request_id"), of_site=of_site, of_staff=of_staff)

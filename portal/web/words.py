@@ -266,12 +266,21 @@ def own_zone() -> str | None:
 
 
 def current_zone(zone: str | TimeZone | None = None) -> TimeZone:
-    """The zone that the reader chose, else the one that was asked for, else that of the page (`g.time_zone`)."""
-    wanted = own_zone() or zone or (g.get("time_zone") if has_app_context() else None)
+    """The zone that the reader chose, else the one that was asked for, else that of the page (`g.time_zone`), else that
+    of the merchant; UTC where nobody's merchant is known."""
+    wanted = own_zone() or zone or _zone_here()
     if isinstance(wanted, str):
         return ZoneInfo(wanted)
     found = wanted or flask_babel.get_timezone() or UTC
     return ZoneInfo("UTC") if found is UTC else found
+
+
+def _zone_here() -> str | None:
+    if not has_app_context():
+        return None
+    who = g.get("signed_in")
+    of_merchant = who.merchant.time_zone if who is not None and who.merchant is not None else None
+    return g.get("time_zone") or of_merchant
 
 
 def install_filters(app: Flask) -> None:

@@ -4,14 +4,18 @@ reads what was done."""
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Dialog, expect
 
 from tests.browser import support_case
 from tests.browser.house import House
 from tests.browser.support_case import RIGHT_BUFFER, TICKET, WRONG_BUFFER, Case
-from tests.browser.visit import Visiting
+from tests.browser.visit import Visit, Visiting
 
 WHY = "The stock buffer hides everything: 3 instead of 9999"
+
+# A form of which the portal says that it asks before it is left, as those for words of the quality check do.
+WATCHED = """document.querySelector("main").insertAdjacentHTML("beforeend",
+  "<form data-watch><input id=watched name=watched></form>")"""
 
 
 @pytest.mark.parametrize("locale", ["en", "id"])
@@ -150,3 +154,57 @@ def _the_support_team_reads_it(case: Case) -> None:
     expect(page.locator("#deeds")).to_contain_text(agent.say("Saved the options of %(name)s", name="JD.com"))
     agent.open("/support/report")
     expect(page.locator("#longest")).to_contain_text(case.agent_name)
+
+
+def test_a_dialog_wears_the_strip_and_at_the_end_of_the_time_nothing_asks_to_stay(
+    house: House, visiting: Visiting
+) -> None:
+    agent, owner = visiting("en", reduced_motion="reduce"), visiting("en", reduced_motion="reduce")
+    owner.sign_in("owner@northwick.example")
+    page = agent.page
+    agent.sign_in(support_case.STAFF, support_case.STAFF_PASSWORD)
+    agent.open("/support?q=northwick")
+    page.locator("#merchants_list tbody a.name").first.click()
+    support_case.look_as(agent)
+    for _ in support_case.consent(agent, owner):
+        pass
+    _over_a_dialog(agent)
+    _at_the_end_of_the_time(agent)
+
+
+def _over_a_dialog(agent: Visit) -> None:
+    """What opens over the page has the strip above it, in sight and at hand; with it, the page still has one."""
+    page = agent.page
+    agent.open("/settings/my-store")
+    page.locator("#add_channel").click()
+    worn = page.locator("dialog[open] .strip.worn")
+    expect(worn).to_be_in_viewport()
+    expect(worn).to_contain_text(TICKET)
+    expect(worn.locator(".clock")).to_contain_text("min left.")
+    stop = worn.locator("form[action='/support/stop'] button")
+    stop.focus()
+    expect(stop, "it can be reached by the keyboard too").to_be_focused()
+    stop.click(trial=True)
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(page.locator(".strip.worn")).to_have_count(0)
+    expect(page.locator("#support_strip")).to_be_visible()
+
+
+def _at_the_end_of_the_time(agent: Visit) -> None:
+    """A form with something typed asks whether to leave, as long as it can be saved; at the end nothing does."""
+    page, asked = agent.page, list[str]()
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.evaluate(WATCHED)
+    page.locator("#watched").fill("Typed and not saved")
+    page.locator("#support_strip a[href='/support/extend']").click(no_wait_after=True)
+    expect(page.locator("#watched")).to_have_value("Typed and not saved")
+    assert asked == ["beforeunload"], "the agent is asked, and stays"
+    with page.expect_navigation(url=f"{agent.house.url}/"):
+        page.evaluate("document.getElementById('support_clock').dataset.seconds = '0'")
+    assert asked == ["beforeunload"], "what cannot be saved any more holds nobody"

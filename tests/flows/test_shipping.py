@@ -17,6 +17,7 @@ from portal.kit.clock import now
 from portal.kit.db import acting_for, db
 from portal.models import (
     ConnectionState,
+    OrderEvent,
     OrderStage,
     Parcel,
     Reservation,
@@ -139,6 +140,17 @@ def test_a_reference_that_is_taken_was_an_earlier_attempt_of_ours(plugin: Place,
     }  # fmt: skip
     work_off()
     assert (sent(mine).state, sent(mine).remote_id) == (ShipmentState.ACCEPTED, "B7")
+
+
+def test_what_a_warehouse_quotes_of_the_buyer_is_taken_out_before_it_is_kept(plugin: Place, yard: Yard) -> None:
+    mine = order("LAMP")
+    plan(plugin, mine)
+    yard.says = "Example Road has no courier: ask ADA  sample at 08 0000-0001; Canada and 1 lamp are fine"
+    yard.fail("create", "address_unclear")
+    work_off()
+    assert sent(mine).said == "••• has no courier: ask ••• at •••; Canada and 1 lamp are fine"
+    values = db.session.scalars(sa.select(OrderEvent.values).where(OrderEvent.what == "send_refused"))
+    assert [each["said"] for each in values] == [sent(mine).said], "nor does the timeline of the order"
 
 
 def test_a_refusal_blocks_the_order_until_somebody_sends_it_again(plugin: Place, yard: Yard) -> None:

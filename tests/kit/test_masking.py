@@ -68,3 +68,16 @@ def test_a_text_that_looks_as_if_it_had_fields_and_cannot_be_read_is_hidden() ->
         "text": masking.HIDDEN,
         "other": masking.HIDDEN,
     }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["receiverName", "linkMobile", "shipToCity", "zip", "buyerRemark", "consignee_tel", "fullAddress", "userName"],
+)
+def test_what_is_a_persons_by_its_name_is_hidden_whatever_a_sender_declares(name: str) -> None:
+    assert "SECRET" not in (shown(json.dumps({"deep": [{name: "SECRET"}]}).encode(), set()) or "SECRET")
+
+
+@pytest.mark.parametrize("name", ["sku", "capacity", "customerOrderNo", "warehouseCode", "country", "carrierName"])
+def test_what_is_no_persons_stays(name: str) -> None:
+    assert "PLAIN" in (shown(json.dumps({name: "PLAIN"}).encode(), set()) or "")

@@ -1,15 +1,20 @@
 """Support staff at work as a merchant open no secret, change nothing that they may not, and never stand there alone.
 
 An agent walks every address of the portal, with every method, in the place of an owner: once where it only looks, once
-where it acts.  What the rules forbid is asked by its own address too, whatever the page declares.  Secrets and a buyer
-are planted, and no answer shows one before it is revealed.  Every note of the time inside carries both names.  It is
-over after 30 minutes, and with the next request when the agent is disabled.
+where it acts.  What the rules forbid is asked by its own address too, whatever the page declares.  Every note of the
+time inside carries both names.  It is over after 30 minutes, and with the next request when the agent is disabled.
+
+A secret is planted, and a buyer in orders of every kind and in everything that came of them.  Whatever can be looked at
+is looked at as a page, as each of its blocks, as JSON and by every link of it, and searched for the buyer: nothing
+shows the buyer, or that there is one, before that order is revealed, and after it only that answer does.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 from flask.testing import FlaskClient
@@ -19,13 +24,16 @@ from portal.flows.audit import LINTAS
 from portal.kit.clock import now
 from portal.kit.db import acting_for, db
 from portal.models import Connection, Membership, SupportConsent, SupportSession, User
-from portal.web import support_strip
+from portal.web import support_strip, visits
 from portal.web.doors import Needs, Support, declared_by
 from tests import cast as people
+from tests import parceling
 from tests.addresses import SIGNED, UNSAFE, Things, address, make_things, methods, rules
 from tests.cast import Cast
-from tests.proof import figure, parts, walls
+from tests.parceling import Yard
+from tests.proof import figure, onlooker, parts, planted, walls
 from tests.proof.figure import Figure, say
+from tests.proof.onlooker import Onlooker
 from tests.stack import Stack
 from tests.web.visiting import begin, change_visit, consent, send, the_visit, token_of, view_as
 
@@ -78,7 +86,8 @@ def main() -> int:
         if given.control:
             _forgiving()
         cast = people.make(stack.app)
-        return Visitor(stack, found, cast, make_things(cast)).proved()
+        with tempfile.TemporaryDirectory() as folder, parceling.open_at(cast.app, Path(folder)) as yard:
+            return Visitor(stack, found, cast, make_things(cast), yard).proved(long=given.long)
 
 
 def _forgiving() -> None:
@@ -92,22 +101,29 @@ def _forgiving() -> None:
 class Visitor:
     """sam, in the place of mei."""
 
-    def __init__(self, stack: Stack, found: Figure, cast: Cast, things: Things) -> None:
+    def __init__(self, stack: Stack, found: Figure, cast: Cast, things: Things, yard: Yard) -> None:
         self._stack, self._found, self._cast, self._things = stack, found, cast, things
+        self._orders = planted.plant(cast, things, yard)
+        also = {"order_id": list(self._orders.values()), "delivery_id": planted.pushed(cast, things)}
+        self._looks = Onlooker(cast, found, things, also)
         self._requests = 0
         self._answers: Counter[int] = Counter()
 
-    def proved(self) -> int:
+    def proved(self, *, long: bool) -> int:
         self._plant()
         for mode, begun in (("view", view_as), ("act", self._act)):
             client = begun(self._cast)
             before = walls.hashes(self._stack, without=OF_THE_VISIT)
             self._walk(mode, client)
             self._deny(mode, client)
+            self._looks.walk(client, blocks=mode == "view" or long)
+            if mode == "view" or long:
+                self._looks.search(client, long=long)
             if mode == "view":
                 after = walls.hashes(self._stack, without=OF_THE_VISIT)
                 changed = [table for table in after if after[table] != before[table]]
                 self._found.must(not changed, f"who only looks changed nothing, but {changed}")
+            self._reveal(mode, client)
             send(client, "/support/stop")
         inside, both = self._change()
         self._targets()
@@ -115,6 +131,8 @@ class Visitor:
         say(f"answers: {dict(sorted(self._answers.items()))}")
         return self._found.end(
             f"{self._requests} requests in two modes, {len(NEVER)} forbidden addresses in each: all refused; "
+            f"{self._looks.requests} looks and searches ({self._looks.answered} answered) tell nothing of a buyer in "
+            f"{len(self._orders)} orders; "
             f"{both} of {inside} notes with both names; over after {longest}, and at once with a disabled agent"
         )
 
@@ -167,10 +185,29 @@ class Visitor:
         self._requests += 1
         answer = client.open(url, method=method, data={"csrf_token": token} if method in UNSAFE else None)
         self._answers[answer.status_code] += 1
+        self._found.must(answer.status_code < 500 or answer.status_code == 503, f"{method} {url} breaks")
         for hidden in (SECRET, BUYER):
             self._found.must(hidden.encode() not in answer.data, f"{method} {url} shows {hidden}")
         answer.close()
         return answer.status_code
+
+    def _reveal(self, mode: str, client: FlaskClient) -> None:
+        """Each look at a buyer is noted and counted, and shows the buyer of that order in that answer only."""
+        for number, (kind, order_id) in enumerate(self._orders.items(), 1):
+            page = f"/orders/{order_id}"
+            shown = send(client, f"{page}/reveal")
+            for each in planted.TELLING if kind == "merged" else ("Zelvira", "Pendlewick", "Bartimaeus"):
+                hidden = each in onlooker.NEVER_SHOWN
+                self._found.must(hidden or each in shown.text, f"{mode}: {each} of {kind} is shown when asked for")
+            self._looks.judge(client.get(page), f"{mode}: {page} after it was revealed once")
+            self._found.must(self._reveals() == number, f"{mode}: {self._reveals()} looks are counted after {number}")
+        other = send(client, f"/orders/{self._things['order_id']}/reveal")
+        self._found.must(BUYER in other.text, f"{mode}: another buyer is shown when asked for")
+        self._looks.judge(other, f"{mode}: the buyer of another order")
+
+    def _reveals(self) -> int:
+        with self._cast.app.app_context(), acting_for(self._cast.lantern):
+            return visits.counted(db.session(), [the_visit(self._cast)])[0].reveals
 
     def _change(self) -> tuple[int, int]:
         """What is changed and revealed inside is noted with both names."""

@@ -173,6 +173,16 @@ def test_a_failed_sync_names_its_channel_even_after_that_is_gone(cast: Cast) -> 
     assert client.get("/").status_code == 200
 
 
+@pytest.mark.parametrize("address", ["/", "/settings/security"])
+def test_a_time_that_belongs_to_no_store_is_shown_in_the_zone_of_the_merchant(cast: Cast, address: str) -> None:
+    with cast.app.app_context(), acting_for(cast.lantern):
+        notices.tell("merchant", cast.lantern, "needs_plugin")
+        db.session.commit()
+    page = cast.client_of(cast.mei).get(address).text
+    assert "Shanghai time" in page
+    assert " UTC" not in page
+
+
 def test_the_counts_lead_to_what_they_count(cast: Cast) -> None:
     channel = connect(cast, ConnectionState.ACTIVE)
     with cast.app.app_context(), acting_for(cast.lantern):

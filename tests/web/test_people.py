@@ -105,7 +105,10 @@ def test_a_form_without_its_token_or_from_another_site_is_refused(cast: Cast) ->
     assert client.post("/logout").status_code == 400
     token = csrf(client, "/stores/new")
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
-        assert client.post("/logout", data={"csrf_token": token}, headers=headers).status_code == 403
+        answer = client.post("/logout", data={"csrf_token": token}, headers=headers)
+        assert answer.status_code == 403
+        assert "This came from another site" in answer.text
+        assert "Your role does not allow this" not in answer.text, "it has nothing to do with a role"
     assert client.get("/stores").status_code == 200, "the session goes on"
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from html import unescape
 
 import sqlalchemy as sa
 
+from portal.kit.clock import now
 from portal.kit.db import acting_for, db
-from portal.models import AuditNote, Membership, Role
+from portal.kit.ids import new_id
+from portal.models import AuditNote, Membership, Order, OrderStage, Role, RoutingDecision
 from tests.addresses import make_things
 from tests.cast import Cast
 from tests.web.visiting import acting, send, the_visit, token_of, view_as
@@ -42,6 +45,28 @@ def test_an_agent_who_looks_and_one_who_acts_reveal_a_buyer_and_it_is_kept_with_
     with cast.app.app_context(), acting_for(cast.lantern):
         notes = db.session.scalars(sa.select(AuditNote).where(AuditNote.what == "buyer_revealed")).all()
         assert [(each.who, each.as_whom) for each in notes] == [("Sam Staff", "Mei Lin")] * 2
+
+
+def test_neither_an_agent_nor_a_viewer_reads_where_a_buyer_lives_before_it_is_revealed(cast: Cast) -> None:
+    things = make_things(cast)
+    with cast.app.app_context(), acting_for(cast.lantern):
+        order = db.session.get_one(Order, (cast.lantern, things["order_id"]))
+        order.city, order.postcode = "Thornmoresby", "QX9-4ZJ7"
+        failed = {"field": "postcode", "operator": "is", "value": "00000", "had": "QX9-4ZJ7"}
+        tried = [{"rule": str(order.id), "version": 1, "name": "Far", "place": 1, "failed": failed}]
+        own = {"merchant_id": cast.lantern, "id": new_id(), "order_id": order.id, "at": now() + timedelta(minutes=1)}
+        db.session.add(RoutingDecision(**own, stage=OrderStage.NEEDS_PLUGIN, cause="no_default_plugin", tried=tried))
+        db.session.commit()
+    address = f"/orders/{things['order_id']}"
+    for client in (view_as(cast), cast.client_of(cast.vera)):
+        for headers in ({}, {"Accept": "application/json"}):
+            said = client.get(address, headers=headers).text
+            assert "Thornmoresby" not in said
+            assert "QX9-4ZJ7" not in said
+            assert "00000" in said, "what the rule wanted is its merchant's"
+    mine = cast.client_of(cast.mei).get(address).text
+    assert "Thornmoresby" in mine
+    assert mine.count("QX9-4ZJ7") == 2, "the address, and what the rule saw"
 
 
 def test_an_agent_in_the_place_of_a_viewer_may_not_more_than_the_viewer(cast: Cast) -> None:
