@@ -41,7 +41,7 @@ install: runtime translated ## what an installation of your own runs from (docs/
 
 .PHONY: test
 test: dev translated browser ## the whole suite, with its own PostgreSQL, Valkey and Chromium
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadscope $(ARGS)
 
 .PHONY: check
 check: dev ## format, lint, types, floors, templates, translations, licences, vulnerabilities

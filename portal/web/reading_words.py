@@ -29,6 +29,25 @@ FROM: Mapping[str, Callable[[str], str]] = {
     Resource.OUTBOUND: lambda channel: _("Orders at %(channel)s", channel=channel),
     Resource.INBOUND: lambda channel: _("Incoming goods at %(channel)s", channel=channel),
 }
+THINGS: Mapping[str, Callable[[int, str], str]] = {
+    Resource.PRODUCTS: lambda number, shown: ngettext("%(shown)s listing", "%(shown)s listings", number, shown=shown),
+    Resource.ORDERS: lambda number, shown: ngettext("%(shown)s order", "%(shown)s orders", number, shown=shown),
+    Resource.STOCK: lambda number, shown: ngettext("%(shown)s SKU", "%(shown)s SKUs", number, shown=shown),
+    Resource.OUTBOUND: lambda number, shown: ngettext("%(shown)s order", "%(shown)s orders", number, shown=shown),
+    Resource.INBOUND: lambda number, shown: ngettext("%(shown)s delivery", "%(shown)s deliveries", number, shown=shown),
+}
+
+
+def counted(resource: str, number: int) -> str:
+    """A number of what is read, in words: "3 orders"."""
+    shown = words.number(number, languages.chosen())
+    said = THINGS.get(resource)
+    return said(number, shown) if said else shown
+
+
+def things(run: Run, number: int) -> str:
+    """A number of what a run reads, in words."""
+    return counted(run.resource, number)
 
 
 def name(run: Run) -> str:

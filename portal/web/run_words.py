@@ -6,9 +6,9 @@ Each function is read when a page is drawn, so that it speaks the language of th
 from collections.abc import Callable
 
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from portal.contract.definition import Resource
+from portal.web import reading_words
 from portal.web.cause_about import About, Turn, Words
 
 
@@ -56,11 +56,17 @@ def _many_without_stock(a: About, gone: int, live: int) -> Words:
 
 
 def unreadable_item(a: About) -> Words:
-    number = int(a.arguments.get("number", 1))
+    number, resource = int(a.arguments.get("number", 1)), str(a.arguments.get("resource", Resource.PRODUCTS))
+    # What a shop shows, its people can correct; of an order or a shelf they cannot.
+    todo = (
+        _("Correct them at %(remote)s. The next sync takes them in.", remote=a.remote)
+        if resource == Resource.PRODUCTS
+        else _("See to them at %(remote)s, and send us what stands under Details for support.", remote=a.remote)
+    )
     return Words(
-        title=ngettext("%(num)s product could not be read.", "%(num)s products could not be read.", number),
+        title=_("%(things)s could not be read.", things=reading_words.counted(resource, number)),
         why=_("Something is missing there that we cannot do without, such as an id or a readable price."),
-        todo=_("Correct them at %(remote)s. The next sync takes them in.", remote=a.remote),
+        todo=todo,
         turn=Turn.YOURS_LATER,
     )
 

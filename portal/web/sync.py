@@ -11,7 +11,7 @@ from portal.flows import notices, sync
 from portal.flows.audit import LINTAS
 from portal.kit.errors import Refusal
 from portal.models import Connection, Run, RunState
-from portal.web import asked, causes, group_words, links_pages, problems, sync_pages
+from portal.web import asked, causes, group_words, links_pages, problems, reading_words, sync_pages
 from portal.web.channel_names import Channel, channels
 from portal.web.doors import Needs, Support, by, find, needs
 from portal.web.plain import as_json, list_as_json, wants_json
@@ -22,6 +22,7 @@ bp = Blueprint("sync", __name__)
 bp.add_app_template_filter(sync_pages.badge, "run_badge")
 bp.add_app_template_filter(sync_pages.what, "run_what")
 bp.add_app_template_filter(sync_pages.took, "run_took")
+bp.add_app_template_filter(reading_words.things, "run_things")
 
 VIEWS = {view: view for view in sync_pages.VIEWS}
 
@@ -108,14 +109,15 @@ def _detail(run: Run, problem: str = "") -> Response:
     connection = find(Connection, str(run.connection_id))
     moving, refused = _moving(run, channel), sync_pages.refusals(run)
     trouble = _trouble(run, connection)
-    groups = sync_pages.asked(channel.id, links_pages.counts(channel.id))
+    of_goods = run.resource == Resource.PRODUCTS
+    groups = sync_pages.asked(channel.id, links_pages.counts(channel.id)) if of_goods else []
     return show(
         "sync/detail.html",
         status=422 if problem else None,
         problem=problem,
         **moving,
         trouble=trouble,
-        refused=[(each, _explain_refused(each, connection)) for each in refused],
+        refused=[(each, _explain_refused(each, run, connection)) for each in refused],
         groups=[(each, group_words.said(each, channel)) for each in groups],
         timeline=sync_pages.timeline(run, moving["notes"], channel, trouble=trouble.title if trouble else ""),
         details=sync_pages.details(run, channel, refused),
@@ -131,8 +133,9 @@ def _trouble(run: Run, connection: Connection) -> causes.Explained | None:
     return causes.explain(run.cause, "run", arguments, connection)
 
 
-def _explain_refused(refused: sync_pages.Refusals, connection: Connection) -> causes.Explained:
-    return causes.explain(refused.cause, "run", {"number": refused.number}, connection)
+def _explain_refused(refused: sync_pages.Refusals, run: Run, connection: Connection) -> causes.Explained:
+    arguments = {"number": refused.number, "resource": run.resource}
+    return causes.explain(refused.cause, "run", arguments, connection)
 
 
 @bp.post("/sync/<public_id>/stop")

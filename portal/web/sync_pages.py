@@ -195,8 +195,8 @@ def _end(run: Run, trouble: str) -> list[dict[str, Any]]:
     if run.ended_at is None:
         return []
     if run.state is RunState.DONE:
-        words = ngettext("%(num)s listing looked at", "%(num)s listings looked at", run.seen)
-        return [{"state": "ok", "what": _("Done"), "at": run.ended_at, "note": words}]
+        seen = _("%(things)s looked at", things=reading_words.things(run, run.seen))
+        return [{"state": "ok", "what": _("Done"), "at": run.ended_at, "note": seen}]
     word = _("Stopped") if run.state is RunState.STOPPED else _("Ended before everything was seen")
     state = "warn" if run.state is RunState.STOPPED else "bad"
     return [{"state": state, "what": word, "at": run.ended_at, "note": trouble}]

@@ -26,8 +26,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if item.path.parent.name == "browser"]
     for item in ours:
         item.add_marker(pytest.mark.browser)
-        # One house for all of them: two would only fight for the same cores.
-        item.add_marker(pytest.mark.xdist_group("browser"))
         item.add_marker(pytest.mark.timeout(600))
     places = [place for place, item in enumerate(items) if item in ours]
     ours.sort(key=lambda item: ORDER.index(item.path.stem) if item.path.stem in ORDER else len(ORDER))

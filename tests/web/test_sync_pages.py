@@ -97,6 +97,24 @@ def test_a_run_under_way_says_how_far_it_is_and_asks_for_itself(cast: Cast) -> N
     assert "<html" not in part.text
 
 
+def test_a_run_over_orders_speaks_of_orders_and_of_no_listing(cast: Cast) -> None:
+    with lantern(cast):
+        jd = turned_on()
+        take_in(jd, [listing("e", "")])
+        values = {"started_at": now(), "seen": 1_002, "kept": 1_001, "refused": 1, "resource": "orders"}
+        moving = run(jd, **values, state=RunState.RUNNING)
+        done = run(jd, **values, state=RunState.DONE, ended_at=now())
+        db.session.add(RunProblem(merchant_id=cast.lantern, run_id=done, cause="unreadable_item", remote_id="9"))
+        db.session.commit()
+    mei = Browser(cast, cast.mei)
+    assert "1,002 orders so far" in mei.get(f"/sync/{moving}").text
+    page = mei.get(f"/sync/{done}").text
+    for words in ("1,002 orders</span>", "1,002 orders looked at", "1 order could not be read."):
+        assert words in page, words
+    for words in ("waiting for QC", "gone at the channel", "listing has no SKU", "other listings"):
+        assert words not in page, words
+
+
 def test_a_slowed_run_says_until_when_and_that_it_is_normal(cast: Cast) -> None:
     with lantern(cast):
         jd = turned_on()
@@ -163,7 +181,7 @@ def test_each_problem_is_a_group_with_its_cause_and_a_way_to_the_workbench(cast:
         jd_id = jd.id
     page = Browser(cast, cast.mei).get(f"/sync/{public_id}").text
     for words in (
-        "2 products could not be read.",
+        "2 listings could not be read.",
         "<code>x1</code>",
         "The SKU of 1 linked listing was changed",
         "2 listings share their SKU with another",
