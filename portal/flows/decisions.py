@@ -1,6 +1,6 @@
 """One decision of a person about one listing: what its state allows, and the doing."""
 
-from portal.flows import doubles, linking
+from portal.flows import doubles, linking, suggestions
 from portal.flows.audit import By
 from portal.kit.db import db
 from portal.kit.errors import Refusal
@@ -55,5 +55,5 @@ def decide(verb: str, listing: Listing, by: By, product: Product | None = None) 
 
 
 def _is_suggested(listing: Listing, product: Product) -> bool:
-    suggested = linking.suggestions([listing]).get(listing.id, [])
+    suggested = suggestions.of([listing]).get(listing.id, [])
     return any(each.id == product.id for each in suggested)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from portal.flows import batches, decisions, linking
+from portal.flows import batches, decisions, suggestions
 from portal.flows.batches import Choice
 from portal.kit.db import db, whose
 from portal.kit.paging import Count, Slice, count_of, slice_of
@@ -177,7 +177,7 @@ def _with_products() -> Any:
 
 def _rows(found: Sequence[Any]) -> list[Row]:
     asked = [row.Listing for row in found if row.Listing.link_state is not LinkState.LINKED]
-    meant = linking.suggestions(asked) if asked else {}
+    meant = suggestions.of(asked) if asked else {}
     return [Row(row.Listing, row.Product, _suggested(row.Listing, meant)) for row in found]
 
 
@@ -243,7 +243,7 @@ def picks(words: str, listing: Listing) -> Sequence[Product]:
     if words:
         found = db.session.scalars(query.where(catalogue_pages.found_by(words))).all()
         return sorted(found, key=lambda product: product.sku != words)
-    suggested = linking.suggestions([listing]).get(listing.id, [])
+    suggested = suggestions.of([listing]).get(listing.id, [])
     others = query.where(Product.id.not_in([each.id for each in suggested]))
     return [*suggested, *db.session.scalars(others)][:PICKS]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from portal.flows import batches, connections, intake, linking, work
+from portal.flows import batches, connections, intake, linking, suggestions, work
 from portal.flows.audit import By
 from portal.flows.batches import Choice
 from portal.kit.db import acting_for, db, whose
@@ -60,7 +60,7 @@ def test_each_situation_of_the_table_has_its_state() -> None:
     }
     assert product_of(channel, "exact") == known.id
     assert {twin_a.id, twin_b.id} == {
-        each.id for each in linking.suggestions([row(channel, "several")])[row(channel, "several").id]
+        each.id for each in suggestions.of([row(channel, "several")])[row(channel, "several").id]
     }
     assert db.session.scalar(sa.select(sa.func.count()).select_from(Product)) == 3, "no SKU is invented"
 
@@ -154,7 +154,7 @@ def test_a_replacement_is_offered_the_product_of_the_old_one_also_under_another_
     linking.link(row(channel, "old"), other, MEI)
     take_in(channel, [listing("new", "A")])
     assert states(channel) == {"new": "reissued"}
-    assert [each.id for each in linking.suggestions([row(channel, "new")])[row(channel, "new").id]] == [other.id]
+    assert [each.id for each in suggestions.of([row(channel, "new")])[row(channel, "new").id]] == [other.id]
     batches.begin("confirm", Choice("reissued", channel.id), MEI)
     assert (product_of(channel, "new"), product_of(channel, "old")) == (other.id, None)
 

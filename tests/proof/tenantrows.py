@@ -25,6 +25,7 @@ from portal.flows import (
     notices,
     plugins,
     secrets,
+    suggestions,
     sync,
     upload_checks,
     uploads,
@@ -272,7 +273,7 @@ class Rival:
         calls: list[tuple[str, Callable[[], Any]]] = [
             ("groups", lambda: sum(linking.groups(channel.id).values()) - len(listings)),
             ("products_like", lambda: sum(map(len, linking.products_like(["s1", "s2", "s-1", "s-2"]).values())) > 2),
-            ("suggestions", lambda: _marked(linking.suggestions(listings))),
+            ("suggestions", lambda: _marked(suggestions.of(listings))),
             ("secrets", lambda: len(secrets.saved(channel)) - 1),
             ("open_notices", lambda: _marked([each.arguments for each in notices.open_notices()])),
             ("preview", lambda: batches.preview("leave_out", Choice("new", ids=theirs)).listings),
