@@ -250,6 +250,8 @@ class Rival:
         for the next page; when everything has come to rest they must be the same.
         """
         for _ in range(ROUNDS):
+            # Tries are counted by what was typed, and nobody's id is typed far more often than any other.
+            self._stack.rows("delete from attempt")
             nobodys, answer = ask(NOBODY), ask(theirs)
             self._asked[place] += 2
             self._nothing_shows(answer, what)
