@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.flows.audit import By
-from portal.kit.db import db
+from portal.kit.db import db, same_word
 from portal.models import StaffNote, User
 
 MOST = 200
@@ -34,5 +34,5 @@ def newest(email: str = "") -> Sequence[StaffNote]:
     """The newest notes, of one account where its address is given, as it was written then."""
     query = sa.select(StaffNote).order_by(StaffNote.at.desc(), StaffNote.id.desc()).limit(MOST)
     if email:
-        query = query.where(sa.func.lower(StaffNote.email) == email.strip().lower())
+        query = query.where(same_word(StaffNote.email, email.strip()))
     return db.session.scalars(query).all()

@@ -45,15 +45,10 @@ class Forbidden(StrEnum):
     OWN_PLACE = "own_place"
 
 
-def cookie_name(secure: bool) -> str:
-    """The name of the cookie; the prefix binds it to this host over TLS."""
-    return f"__Host-{COOKIE}" if secure else COOKIE
-
-
 @doors.as_whom
 def _as_whom(signed: SignedIn | None) -> SignedIn | None:
     """As whom the agent works; whoever has no such cookie stays who he or she is."""
-    token = request.cookies.get(cookie_name(request.is_secure), "")
+    token = request.cookies.get(doors.cookie_name(request.is_secure, COOKIE), "")
     if not token or request.endpoint in doors.OF_THE_FRAMEWORK:
         return signed
     found = support_resume.resume(signed, token)
@@ -140,13 +135,13 @@ def start_anew(answer: AnyResponse, own: Renewed) -> None:
 
 def give(answer: AnyResponse, token: str) -> None:
     """Give the browser the token of a session as a merchant."""
-    _set(answer, cookie_name(request.is_secure), token, int(support.LONGEST.total_seconds()))
+    _set(answer, doors.cookie_name(request.is_secure, COOKIE), token, int(support.LONGEST.total_seconds()))
 
 
 def take(answer: AnyResponse) -> None:
     """Take the cookie of a session as a merchant back."""
     answer.delete_cookie(
-        cookie_name(request.is_secure), path="/", secure=request.is_secure, httponly=True, samesite="Lax"
+        doors.cookie_name(request.is_secure, COOKIE), path="/", secure=request.is_secure, httponly=True, samesite="Lax"
     )
 
 
