@@ -17,7 +17,7 @@ from portal.kit.errors import Refusal
 from portal.models import Connection, ConnectLink, GrantAttempt, Merchant, Store
 from portal.web import causes, connections_pages, languages
 from portal.web.causes import Explained
-from portal.web.doors import Needs, Support, needs
+from portal.web.doors import Needs, Support, cookie_name, needs
 from portal.web.forms import PortalForm
 from portal.web.refusals import sentence
 from portal.web.show import go, show
@@ -218,7 +218,7 @@ def _gone() -> Response:
 
 
 def _cookie_name() -> str:
-    return f"__Host-{COOKIE}" if request.is_secure else COOKIE
+    return cookie_name(request.is_secure, COOKIE)
 
 
 def _cookie() -> str:

@@ -39,11 +39,6 @@ def _keep(answer: Response, name: str, value: str, longest: timedelta) -> Respon
     return answer
 
 
-def token() -> str:
-    """The token that the browser brought, "" for none."""
-    return request.cookies.get(cookie_name(request.is_secure), "")
-
-
 def forget(answer: Response) -> Response:
     """Take the token from the browser."""
     answer.delete_cookie(

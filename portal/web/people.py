@@ -11,7 +11,7 @@ from portal.flows.house import house
 from portal.flows.people import Entered
 from portal.flows.sessions import Browser, SignedIn
 from portal.kit.errors import Refusal
-from portal.web import account_words, cookies, ways
+from portal.web import account_words, cookies, doors, ways
 from portal.web.doors import Needs, by, needs, signed_in
 from portal.web.forms import PortalForm, filled
 from portal.web.show import go, show
@@ -55,7 +55,7 @@ def login() -> Response:
     if not form.validate_on_submit():
         return show("people/login.html", form=form, demo_signins=demo)
     try:
-        entered = people.sign_in(form.email.data or "", form.password.data or "", browser(), cookies.token())
+        entered = people.sign_in(form.email.data or "", form.password.data or "", browser(), doors.token())
     except Refusal as why:
         return show("people/login.html", status=account_words.status(why), form=form.blame(why), demo_signins=demo)
     if entered.half:
