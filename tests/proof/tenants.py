@@ -250,8 +250,11 @@ class Rival:
         for the next page; when everything has come to rest they must be the same.
         """
         for _ in range(ROUNDS):
-            # Tries are counted by what was typed, and nobody's id is typed far more often than any other.
+            # Tries and open files are limited, and nobody's id is typed and sent far more often than any other.
             self._stack.rows("delete from attempt")
+            self._stack.rows(
+                "delete from upload where merchant_id = %s and id <> %s", self._cast.rival, self._own["upload_id"]
+            )
             nobodys, answer = ask(NOBODY), ask(theirs)
             self._asked[place] += 2
             self._nothing_shows(answer, what)
